@@ -1,0 +1,1 @@
+//! Exchange wire formats and tape feeds of onetape

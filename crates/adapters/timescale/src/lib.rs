@@ -1,0 +1,1 @@
+//! TimescaleDB store of onetape

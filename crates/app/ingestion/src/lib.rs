@@ -1,0 +1,1 @@
+//! DataIngestionPipeline: the write side of onetape

@@ -1,0 +1,1 @@
+//! UnifiedDataProvider: the read side of onetape

@@ -1,0 +1,2 @@
+//! The `onetape` binary.
+fn main() {}

@@ -1,0 +1,74 @@
+//! Price buckets: the top of the book grouped by a fixed price width.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::book::BookSnapshot;
+use crate::decimal::{self, Price, Quantity};
+
+/// Instruments priced at least this much use [`DEFAULT_SIZE`].
+pub const DEFAULT_SIZE_FROM_PRICE: Decimal = Decimal::ONE_HUNDRED;
+/// Ticks in a bucket of a cheaper instrument.
+pub const TICKS_PER_BUCKET: Decimal = Decimal::ONE_HUNDRED;
+/// The seed's bucket of one unit of the quote asset.
+pub const DEFAULT_SIZE: Decimal = Decimal::ONE;
+
+/// What rests in `[price, price + size)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceBucket {
+    /// Lower bound: `floor(price / size) · size`; zero for the cheapest bucket.
+    #[serde(with = "crate::decimal::text")]
+    pub price: Decimal,
+    /// Width.
+    pub size: Price,
+    /// Volume of bids.
+    pub bid_volume: Quantity,
+    /// Volume of asks.
+    pub ask_volume: Quantity,
+    /// Number of bid levels.
+    pub bid_count: u32,
+    /// Number of ask levels.
+    pub ask_count: u32,
+}
+
+impl PriceBucket {
+    /// Imbalance of the bucket's volume.
+    pub fn imbalance(&self) -> Option<Decimal> {
+        decimal::imbalance(self.bid_volume.get(), self.ask_volume.get())
+    }
+
+    /// Buckets of a snapshot by its own bucket size, cheapest first.
+    pub fn of(snapshot: &BookSnapshot) -> Vec<Self> {
+        let size = snapshot.bucket_size();
+        let mut buckets = BTreeMap::<Decimal, Self>::new();
+        let sides = [(snapshot.bids(), true), (snapshot.asks(), false)];
+        for (level, is_bid) in sides.into_iter().flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid))) {
+            let price = (level.price.get() / size.get()).floor() * size.get();
+            let bucket = buckets.entry(price).or_insert_with(|| Self {
+                price,
+                size,
+                bid_volume: Quantity::ZERO,
+                ask_volume: Quantity::ZERO,
+                bid_count: 0,
+                ask_count: 0,
+            });
+            let (volume, count) = if is_bid {
+                (&mut bucket.bid_volume, &mut bucket.bid_count)
+            } else {
+                (&mut bucket.ask_volume, &mut bucket.ask_count)
+            };
+            // Part of a side whose total the snapshot has already checked.
+            *volume = volume.checked_add(level.size).unwrap_or(*volume);
+            *count += 1;
+        }
+        buckets.into_values().collect()
+    }
+
+    /// The bucket width for an instrument: 1 from a mid price of 100 on, else 100 ticks.
+    pub fn size_for(mid_price: Decimal, tick: Price) -> Price {
+        let size = if mid_price >= DEFAULT_SIZE_FROM_PRICE { DEFAULT_SIZE } else { tick.get() * TICKS_PER_BUCKET };
+        Price::try_new("bucket_size", size).unwrap_or(tick)
+    }
+}

@@ -1,0 +1,409 @@
+//! The engine of one instrument: feed messages in, stamped rows out. Pure and deterministic.
+//!
+//! One message is one step, all under one stamp: sample the book seconds that are due, apply the
+//! data, raise the watermark, close the candles it passed.
+
+pub mod book;
+pub mod candles;
+pub mod coverage;
+pub mod local_book;
+pub mod sequencer;
+pub mod trades;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::Changes;
+use crate::clock::InstrumentClock;
+use crate::coverage::Stream;
+use crate::frame::FrameParts;
+use crate::instrument::Instrument;
+use crate::message::{ConnectionId, FeedMessage, Payload};
+use crate::time::{SECOND, Timeframe, Timestamp};
+use crate::trade::{Trade, TradeEvent};
+use crate::venue::VenueRules;
+use crate::violation::Violations;
+
+use book::{BookState, BookStream, Effect};
+use candles::{CandleBook, CandleKey};
+use coverage::StreamCoverage;
+use local_book::LocalBook;
+use sequencer::Sequencer;
+use trades::{Selection, TradeStream};
+
+/// How far a message may lie ahead of our clock before it is taken for a wrong time.
+pub const MAX_LEAD: i64 = 3_600 * SECOND;
+
+/// The state that is stored with every batch, small enough for that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineState {
+    sequencer: Sequencer,
+    connections: BTreeMap<ConnectionId, Timestamp>,
+    carriers: [Option<ConnectionId>; 2],
+    watermarks: [Option<Timestamp>; 2],
+    coverage: [StreamCoverage; 2],
+    trades: TradeStream,
+    book: BookState,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It changed something, under this stamp.
+    Stamped(Timestamp),
+    /// Everything in it was known.
+    Redelivered,
+    /// Messages of its kind are neither stored nor proof.
+    Ignored,
+    /// Nothing happened yet: these closed candles must be loaded, then the message be given again.
+    NeedsCandles(Vec<CandleKey>),
+    /// It was refused whole.
+    Refused(Violations),
+}
+
+/// What processing a message brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What became of the message.
+    pub outcome: Outcome,
+    /// Trades of it that were refused on their own.
+    pub refused: Vec<(TradeEvent, Violations)>,
+    /// Trades passed over because the instrument's one trade stream is of the other kind (single or aggregate).
+    pub passed_over: usize,
+}
+
+impl Step {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, refused: Vec::new(), passed_over: 0 }
+    }
+}
+
+/// Up to where a message lets seconds of the book be sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sampling {
+    /// The book stream itself reached its time.
+    BookStream,
+    /// Only the watermark it raises.
+    Watermark,
+    /// It shows that updates are missing: nothing since the last diff is certain.
+    Never,
+}
+
+/// The state machines of one instrument.
+#[derive(Debug, Clone)]
+pub struct InstrumentEngine {
+    instrument: Instrument,
+    rules: VenueRules,
+    sequencer: Sequencer,
+    connections: BTreeMap<ConnectionId, Timestamp>,
+    carriers: [Option<ConnectionId>; 2],
+    watermarks: [Option<Timestamp>; 2],
+    coverage: [StreamCoverage; 2],
+    trades: TradeStream,
+    candles: CandleBook,
+    book: BookStream,
+}
+
+impl InstrumentEngine {
+    /// An instrument nothing is stored of.
+    pub fn new(instrument: Instrument, rules: VenueRules) -> Self {
+        Self {
+            instrument,
+            rules,
+            sequencer: Sequencer::default(),
+            connections: BTreeMap::new(),
+            carriers: [None; 2],
+            watermarks: [None; 2],
+            coverage: Stream::ALL.map(StreamCoverage::new),
+            trades: TradeStream::new(rules.trade_ids),
+            candles: CandleBook::default(),
+            book: BookStream::new(rules.book_rule),
+        }
+    }
+
+    /// Goes on where a store left off. `parts` is what it holds as of the clock's stamp, with at least
+    /// [`FrameParts::FORMING_ROWS`] candles a timeframe, of which fewer than `limit` means all.
+    /// `recent` are the trades of the last [`trades::MEMORY`], needed without contiguous ids only.
+    pub fn restore(
+        rules: VenueRules,
+        clock: InstrumentClock,
+        parts: &FrameParts,
+        limit: usize,
+        recent: &[Trade],
+    ) -> Result<Self, Violations> {
+        let mut engine = Self::new(clock.instrument, rules);
+        let EngineState { sequencer, connections, carriers, watermarks, coverage, trades, book } = clock.state;
+        engine.sequencer = sequencer;
+        engine.connections = connections;
+        engine.carriers = carriers;
+        engine.watermarks = watermarks;
+        engine.coverage = coverage;
+        engine.trades = trades;
+        engine.trades.restore(recent);
+        engine.book.restore(book, clock.book.as_ref(), &parts.imbalances);
+        let forming = parts.forming()?;
+        for timeframe in Timeframe::ALL {
+            let closed = &parts.candles[timeframe.index()];
+            engine.candles.restore(timeframe, closed, closed.len() < limit, &forming[timeframe.index()]);
+        }
+        Ok(engine)
+    }
+
+    /// Whose engine it is.
+    pub fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// The last stamp issued.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.sequencer.issued()
+    }
+
+    /// The watermark of a stream.
+    pub fn watermark(&self, stream: Stream) -> Option<Timestamp> {
+        self.watermarks[stream.index()]
+    }
+
+    /// The book while it is in synchrony, fresher than any sample and not replayable.
+    pub fn live_book(&self) -> Option<&LocalBook> {
+        self.book.live_book()
+    }
+
+    /// The clock to store with the changes so far; none before the first stamp. `with_book` adds the
+    /// full-depth book.
+    pub fn clock(&self, with_book: bool) -> Option<InstrumentClock> {
+        Some(InstrumentClock {
+            instrument: self.instrument.clone(),
+            issued: self.sequencer.issued()?,
+            live_since: self.sequencer.first()?,
+            watermark: self.watermarks[Stream::Trades.index()],
+            state: EngineState {
+                sequencer: self.sequencer.clone(),
+                connections: self.connections.clone(),
+                carriers: self.carriers,
+                watermarks: self.watermarks,
+                coverage: self.coverage.clone(),
+                trades: self.trades.clone(),
+                book: self.book.state().clone(),
+            },
+            book: with_book.then(|| self.book.checkpoint()).flatten(),
+        })
+    }
+
+    /// Supplies a candle asked for by [`Outcome::NeedsCandles`]; none where the store holds none.
+    pub fn load_candle(&mut self, key: CandleKey, candle: Option<crate::candle::Candle>) {
+        self.candles.load(key, candle);
+    }
+
+    /// Processes one message; its rows are added to `changes`.
+    pub fn process(&mut self, message: &FeedMessage, changes: &mut Changes) -> Step {
+        if message.payload == Payload::Ticker {
+            return Step::of(Outcome::Ignored);
+        }
+        if let Err(violations) = check_times(message) {
+            return Step::of(Outcome::Refused(violations));
+        }
+        let highest = self.connections.get(&message.connection).copied();
+        let any = self.connections.values().max().copied();
+        let sent_at = message.sent_at.or(highest).or(any).unwrap_or(message.received_at);
+        let raises = message.sent_at.is_some_and(|sent| highest.is_none_or(|highest| sent > highest));
+        let seen = any.map_or(sent_at, |any| any.max(sent_at));
+        match &message.payload {
+            Payload::Trades(events) => self.process_trades(message, events, sent_at, raises, changes),
+            Payload::BookDiff(diff) => {
+                self.carriers[Stream::Book.index()] = Some(message.connection);
+                let effect = self.book.offer_diff(diff, sent_at, message.received_at);
+                if effect == Effect::Buffered {
+                    self.book.buffer(diff, sent_at, message.received_at);
+                }
+                if !raises && !matches!(effect, Effect::Applies | Effect::Breaks) {
+                    return Step::of(Outcome::Redelivered);
+                }
+                let sampling = match effect {
+                    Effect::Applies => Sampling::BookStream,
+                    Effect::Breaks => Sampling::Never,
+                    Effect::None | Effect::Buffered => Sampling::Watermark,
+                };
+                let stamp = self.begin(message, sent_at, raises, sampling, changes);
+                let coverage = &mut self.coverage[Stream::Book.index()];
+                match effect {
+                    Effect::Applies => {
+                        self.book.apply_diff(diff, sent_at, message.received_at, seen, stamp, coverage, changes);
+                    }
+                    Effect::Breaks => {
+                        self.book.lose("book sequence broke", seen, stamp, coverage, changes);
+                        self.book.buffer(diff, sent_at, message.received_at);
+                    }
+                    Effect::None | Effect::Buffered => {}
+                }
+                self.finish_step(message, sent_at, raises, stamp, changes)
+            }
+            Payload::BookSnapshot(snapshot) => {
+                if let Some((bid, ask)) = snapshot.best().filter(|(bid, ask)| bid.price >= ask.price) {
+                    let value = format!("{} / {}", bid.price, ask.price);
+                    return Step::of(Outcome::Refused(Violations::one("book", value, "must not be crossed")));
+                }
+                let effect = self.book.offer_snapshot(snapshot);
+                if !raises && effect != Effect::Applies {
+                    return Step::of(Outcome::Redelivered);
+                }
+                let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
+                if effect == Effect::Applies {
+                    let coverage = &mut self.coverage[Stream::Book.index()];
+                    self.book.apply_snapshot(snapshot, seen, stamp, coverage, changes);
+                }
+                self.finish_step(message, sent_at, raises, stamp, changes)
+            }
+            Payload::Heartbeat if raises => {
+                let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
+                self.finish_step(message, sent_at, raises, stamp, changes)
+            }
+            Payload::Heartbeat => Step::of(Outcome::Redelivered),
+            Payload::Ticker => Step::of(Outcome::Ignored),
+        }
+    }
+
+    /// An orderly end of feed: one partial sample if a diff came since the last one. Closes nothing.
+    pub fn end_of_feed(&mut self, changes: &mut Changes) {
+        if self.book.owes_partial()
+            && let Some(stamp) = self.sequencer.issue_next()
+        {
+            self.book.sample_partial(stamp, changes);
+        }
+    }
+
+    fn process_trades(
+        &mut self,
+        message: &FeedMessage,
+        events: &[TradeEvent],
+        sent_at: Timestamp,
+        raises: bool,
+        changes: &mut Changes,
+    ) -> Step {
+        let stream = Stream::Trades.index();
+        self.carriers[stream] = Some(message.connection);
+        let watermark = self.watermarks[stream];
+        let Selection { fresh, mut refused, passed_over } = self.trades.select(events);
+        if fresh.is_empty() && !raises {
+            let known = refused.is_empty() && passed_over == 0;
+            let outcome = if known { Outcome::Redelivered } else { Outcome::Ignored };
+            return Step { outcome, refused, passed_over };
+        }
+        let missing = self.candles.to_load(fresh.iter().map(|new| new.key.event_time), watermark);
+        if !missing.is_empty() {
+            return Step::of(Outcome::NeedsCandles(missing));
+        }
+        let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
+        let sources: Vec<&TradeEvent> = fresh.iter().map(|new| new.event).collect();
+        let mut trades: Vec<Trade> = fresh
+            .into_iter()
+            .map(|new| Trade {
+                key: new.key,
+                trade_id: new.trade_id,
+                price: new.event.price(),
+                size: new.event.size(),
+                side: new.event.side(),
+                aggregate: new.event.aggregate(),
+                received_at: message.received_at,
+                available_at: stamp,
+            })
+            .collect();
+        let overflowing = self.candles.add(&trades, watermark, stamp, &mut changes.candles);
+        for (index, violations) in overflowing.into_iter().rev() {
+            trades.remove(index);
+            refused.push((sources[index].clone(), violations));
+        }
+        let coverage = &mut self.coverage[stream];
+        for trade in &trades {
+            if coverage.run().is_none() && coverage.silent_since().is_none() {
+                // The stream is proven from its first trade on, and not from before the connection.
+                let connected = self.connections.get(&message.connection).copied().unwrap_or(sent_at);
+                coverage.begin(trade.key.event_time.max(connected.min(sent_at)));
+            }
+            self.trades.accept(trade, coverage, &mut changes.coverage);
+        }
+        changes.trades.append(&mut trades);
+        let step = self.finish_step(message, sent_at, raises, stamp, changes);
+        Step { refused, passed_over, ..step }
+    }
+
+    /// Stamps a message, ends runs a silence broke, and samples the seconds that are due.
+    fn begin(
+        &mut self,
+        message: &FeedMessage,
+        sent_at: Timestamp,
+        raises: bool,
+        sampling: Sampling,
+        changes: &mut Changes,
+    ) -> Timestamp {
+        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let highest = self.connections.get(&message.connection).copied();
+        if let Some(last) = highest.filter(|last| raises && sent_at.since(*last) > self.rules.silence_limit) {
+            for stream in self.carried_by(message.connection) {
+                self.coverage[stream.index()].fall_silent(last);
+            }
+        }
+        let coverage = &self.coverage[Stream::Book.index()];
+        if sampling == Sampling::BookStream {
+            self.book.sample_until(sent_at, false, stamp, coverage, changes);
+        }
+        if sampling != Sampling::Never && raises && self.carriers[Stream::Book.index()] == Some(message.connection) {
+            self.book.sample_until(sent_at.plus(-self.rules.lateness), true, stamp, coverage, changes);
+        }
+        stamp
+    }
+
+    /// Raises the watermarks of the connection's streams, writes coverage and closes candles.
+    fn finish_step(
+        &mut self,
+        message: &FeedMessage,
+        sent_at: Timestamp,
+        raises: bool,
+        stamp: Timestamp,
+        changes: &mut Changes,
+    ) -> Step {
+        if raises {
+            self.connections.insert(message.connection, sent_at);
+            let watermark = sent_at.plus(-self.rules.lateness);
+            for stream in self.carried_by(message.connection) {
+                let mark = &mut self.watermarks[stream.index()];
+                let before = *mark;
+                let raised = mark.map_or(watermark, |mark| mark.max(watermark));
+                *mark = Some(raised);
+                let second = raised.floor_second();
+                if before.is_none_or(|before| before.floor_second() < second) {
+                    self.coverage[stream.index()].reach(second, stamp, &mut changes.coverage);
+                    if stream == Stream::Trades {
+                        self.candles.close(raised, stamp, &mut changes.candles);
+                        self.trades.forget(raised);
+                    }
+                }
+            }
+        }
+        Step::of(Outcome::Stamped(stamp))
+    }
+
+    fn carried_by(&self, connection: ConnectionId) -> impl Iterator<Item = Stream> + use<> {
+        let carriers = self.carriers;
+        Stream::ALL.into_iter().filter(move |stream| carriers[stream.index()] == Some(connection))
+    }
+}
+
+fn check_times(message: &FeedMessage) -> Result<(), Violations> {
+    let mut violations = Violations::default();
+    let limit = message.received_at.plus(MAX_LEAD);
+    if let Some(sent_at) = message.sent_at.filter(|sent_at| !sent_at.is_sane() || *sent_at > limit) {
+        violations.push("message.sent_at", sent_at, "must not lie more than an hour ahead of the receive clock");
+    }
+    if !message.received_at.is_sane() {
+        violations.push("message.received_at", message.received_at, "must be between 2009 and 2100");
+    }
+    if let Payload::Trades(events) = &message.payload {
+        for event in events.iter().filter(|event| event.event_time() > limit) {
+            let reason = "must not lie more than an hour ahead of the receive clock";
+            violations.push("trade.event_time", event.event_time(), reason);
+        }
+    }
+    violations.into_result(())
+}

@@ -1,0 +1,307 @@
+//! The book stream: a local book, its sampled seconds, their imbalances, and when its proof ends.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::coverage::StreamCoverage;
+use super::local_book::{Fit, LocalBook, TimedDiff};
+use crate::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
+use crate::bucket::PriceBucket;
+use crate::change::Changes;
+use crate::decimal::Price;
+use crate::imbalance::{ImbalanceWindows, Imbalances};
+use crate::message::{BookDiff, FullBook};
+use crate::time::{SECOND, Timestamp};
+use crate::venue::BookRule;
+
+/// What is stored of a book stream with every batch; the levels themselves are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct BookState {
+    /// Highest update id that took effect: diffs at or below it are re-deliveries.
+    position: u64,
+    /// Highest snapshot that took effect.
+    snapshot: u64,
+    /// Whether samples are being taken.
+    live: bool,
+    /// Start of the next second to be sampled.
+    next_second: Option<Timestamp>,
+    /// Whether a diff came since the last sample.
+    dirty: bool,
+    /// Venue time and receipt of the last diff.
+    last_diff: Option<(Timestamp, Timestamp)>,
+    /// Width of the price buckets, set by the first snapshot.
+    bucket_size: Option<Price>,
+}
+
+/// What a message means to the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It was seen before, or is of no use.
+    None,
+    /// It waits for a snapshot.
+    Buffered,
+    /// It continues or starts the book.
+    Applies,
+    /// It shows that updates were lost.
+    Breaks,
+}
+
+/// The book state machine of one instrument.
+#[derive(Debug, Clone)]
+pub struct BookStream {
+    book: LocalBook,
+    state: BookState,
+    windows: ImbalanceWindows,
+    /// The levels are behind the stored state: re-delivered messages rebuild them without effect.
+    rebuilding: bool,
+}
+
+impl BookStream {
+    /// A stream nothing is known of.
+    pub fn new(rule: BookRule) -> Self {
+        Self {
+            book: LocalBook::new(rule),
+            state: BookState::default(),
+            windows: ImbalanceWindows::default(),
+            rebuilding: false,
+        }
+    }
+
+    /// Takes up a stored state. Without the levels of that very position they are rebuilt from
+    /// re-delivered messages, or lost with the first new one.
+    pub fn restore(&mut self, state: BookState, levels: Option<&FullBook>, imbalances: &[Imbalances]) {
+        self.windows = ImbalanceWindows::restore(imbalances);
+        match levels.filter(|levels| state.live && levels.last_update == state.position) {
+            Some(levels) => self.book.resume(levels),
+            None => self.rebuilding = state.live,
+        }
+        self.state = state;
+    }
+
+    /// The part that is stored with every batch.
+    pub fn state(&self) -> &BookState {
+        &self.state
+    }
+
+    /// The book while it is in synchrony.
+    pub fn live_book(&self) -> Option<&LocalBook> {
+        (self.state.live && !self.rebuilding).then_some(&self.book)
+    }
+
+    /// The full depth, where there is a live book to store.
+    pub fn checkpoint(&self) -> Option<FullBook> {
+        self.live_book().map(LocalBook::to_full)
+    }
+
+    /// Start of the next second to be sampled, while samples are taken.
+    pub fn next_second(&self) -> Option<Timestamp> {
+        self.state.next_second.filter(|_| self.state.live && !self.rebuilding)
+    }
+
+    /// What a diff would do. Re-delivered diffs rebuild the levels here, without effect.
+    pub fn offer_diff(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) -> Effect {
+        if diff.last_update <= self.state.position {
+            if self.rebuilding {
+                self.rebuild(diff, sent_at, received_at);
+            }
+            return Effect::None;
+        }
+        if self.rebuilding {
+            return Effect::Breaks;
+        }
+        match self.book.fit(diff) {
+            Fit::Stale => Effect::None,
+            Fit::Early => Effect::Buffered,
+            Fit::Connects => Effect::Applies,
+            Fit::Breaks if self.state.live => Effect::Breaks,
+            // The snapshot was older than the diffs: wait for the next one.
+            Fit::Breaks => {
+                self.book.clear();
+                Effect::Buffered
+            }
+        }
+    }
+
+    /// Keeps a diff for the next snapshot.
+    pub fn buffer(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
+        self.book.buffer(TimedDiff { diff: diff.clone(), sent_at, received_at });
+    }
+
+    /// What a snapshot would do. One that was seen before rebuilds the levels here, without effect.
+    pub fn offer_snapshot(&mut self, snapshot: &FullBook) -> Effect {
+        let known = snapshot.last_update <= self.state.snapshot;
+        if self.rebuilding || (known && !self.state.live && snapshot.last_update >= self.state.position) {
+            if !self.book.is_live() {
+                for waiting in self.book.seed(snapshot) {
+                    self.rebuild(&waiting.diff, waiting.sent_at, waiting.received_at);
+                }
+            }
+            return Effect::None;
+        }
+        let stale = self.state.live || known || snapshot.last_update < self.state.position;
+        if stale { Effect::None } else { Effect::Applies }
+    }
+
+    /// Seeds the book and applies the diffs that were waiting.
+    pub fn apply_snapshot(
+        &mut self,
+        snapshot: &FullBook,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        self.state.snapshot = snapshot.last_update;
+        if self.state.bucket_size.is_none() {
+            self.state.bucket_size = bucket_size(snapshot);
+        }
+        for waiting in self.book.seed(snapshot) {
+            let TimedDiff { diff, sent_at, received_at } = &waiting;
+            match self.book.fit(diff) {
+                Fit::Connects => self.apply_diff(diff, *sent_at, *received_at, seen, stamp, coverage, changes),
+                Fit::Stale => {}
+                Fit::Early | Fit::Breaks => {
+                    self.book.clear();
+                    self.book.buffer(waiting);
+                }
+            }
+        }
+    }
+
+    /// Applies a diff that continues or starts the book.
+    #[expect(clippy::too_many_arguments, reason = "a diff is its times, its stamp and where its rows go")]
+    pub fn apply_diff(
+        &mut self,
+        diff: &BookDiff,
+        sent_at: Timestamp,
+        received_at: Timestamp,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        self.book.apply(diff);
+        self.state.position = diff.last_update;
+        if self.book.is_crossed() {
+            self.lose("crossed book", seen, stamp, coverage, changes);
+            return;
+        }
+        if let Some(since) = coverage.silent_since() {
+            let reason = "book sequence is unbroken across the silence";
+            coverage.filled(since, sent_at, reason.into(), stamp, &mut changes.coverage);
+        }
+        if coverage.run().is_none() {
+            coverage.begin(sent_at);
+            let second = sent_at.floor_second();
+            self.state.next_second = Some(self.state.next_second.map_or(second, |next| next.max(second)));
+        }
+        self.state.live = true;
+        self.state.dirty = true;
+        self.state.last_diff = Some((sent_at, received_at));
+    }
+
+    /// Ends the proof at the last diff and waits for a new snapshot.
+    pub fn lose(
+        &mut self,
+        reason: &str,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        // After a restart without levels, only what was sampled is proven.
+        let sampled = self.state.next_second.filter(|_| self.rebuilding);
+        let last_diff = self.state.last_diff.map(|(sent_at, _)| sent_at);
+        if let Some(end) = sampled.or(last_diff) {
+            coverage.lose(end, seen, reason.to_owned(), stamp, &mut changes.coverage);
+        }
+        self.book.clear();
+        self.rebuilding = false;
+        self.state.live = false;
+        self.state.dirty = false;
+    }
+
+    /// Samples every second that ends at or before `until`.
+    pub fn sample_until(
+        &mut self,
+        until: Timestamp,
+        early: bool,
+        stamp: Timestamp,
+        coverage: &StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        let Some(run) = coverage.run() else { return };
+        while let Some(second) = self.next_second().filter(|second| second.plus(SECOND) <= until) {
+            let flags = SampleFlags { early, partial: false, covered: run <= second };
+            if let Some(snapshot) = self.snapshot(second, flags, stamp) {
+                if flags.covered {
+                    changes.imbalances.push(self.windows.next(&snapshot));
+                }
+                changes.books.push(Arc::new(snapshot));
+            }
+            self.state.next_second = Some(second.plus(SECOND));
+            self.state.dirty = false;
+        }
+    }
+
+    /// Whether an orderly end of feed owes a partial sample.
+    pub fn owes_partial(&self) -> bool {
+        self.state.dirty && self.next_second().is_some()
+    }
+
+    /// Samples the unfinished second at an orderly end of feed.
+    pub fn sample_partial(&mut self, stamp: Timestamp, changes: &mut Changes) {
+        if let Some(second) = self.next_second() {
+            let flags = SampleFlags { partial: true, ..SampleFlags::default() };
+            changes.books.extend(self.snapshot(second, flags, stamp).map(Arc::new));
+            self.state.dirty = false;
+        }
+    }
+
+    fn snapshot(&self, second: Timestamp, flags: SampleFlags, stamp: Timestamp) -> Option<BookSnapshot> {
+        let (bids, asks) = self.book.top();
+        let (event_time, received_at) = self.state.last_diff?;
+        BookSnapshot::try_new(BookSnapshotParts {
+            second,
+            bids,
+            asks,
+            sequence: self.book.last_update(),
+            event_time,
+            received_at,
+            available_at: stamp,
+            bucket_size: self.state.bucket_size?,
+            flags,
+        })
+        .ok()
+    }
+
+    fn rebuild(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
+        match self.book.fit(diff) {
+            Fit::Connects => {
+                self.book.apply(diff);
+                if self.book.last_update() == self.state.position {
+                    self.rebuilding = false;
+                }
+            }
+            Fit::Early => self.buffer(diff, sent_at, received_at),
+            Fit::Stale => {}
+            Fit::Breaks => {
+                self.book.clear();
+                self.buffer(diff, sent_at, received_at);
+            }
+        }
+    }
+}
+
+/// Width of the buckets from the first snapshot: by its mid price, and by the finest decimal of its
+/// prices as the tick.
+fn bucket_size(snapshot: &FullBook) -> Option<Price> {
+    let (bid, ask) = snapshot.best()?;
+    let mid_price = (bid.price.get() + ask.price.get()) / Decimal::TWO;
+    let decimals = |level: &BookLevel| level.price.get().normalize().scale();
+    let scale = snapshot.bids.iter().chain(&snapshot.asks).map(decimals).max()?;
+    let tick = Price::try_new("tick", Decimal::new(1, scale)).ok()?;
+    Some(PriceBucket::size_for(mid_price, tick))
+}

@@ -1,0 +1,261 @@
+//! The trade stream: which trades are new, what their keys are, and which ids are missing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::coverage::StreamCoverage;
+use crate::coverage::CoverageRow;
+use crate::decimal;
+use crate::time::{SECOND, Timestamp};
+use crate::trade::{Trade, TradeEvent, TradeId, TradeKey};
+use crate::venue::TradeIds;
+use crate::violation::Violations;
+
+/// Most gaps kept open at once; the oldest is declared unfillable beyond.
+pub const MAX_OPEN_GAPS: usize = 10_000;
+/// How long trades without contiguous ids are remembered to tell a re-delivery.
+pub const MEMORY: i64 = 600 * SECOND;
+
+/// A hole in the ids, with the range of time it leaves unproven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Gap {
+    first_id: i64,
+    last_id: i64,
+    missing: u64,
+    begin: Timestamp,
+    end: Timestamp,
+}
+
+/// Deduplicates trades and watches their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradeStream {
+    ids: TradeIds,
+    /// Contiguous ids: ranges of ids seen, start to end.
+    seen: BTreeMap<i64, i64>,
+    /// Time of the trade with the highest id.
+    highest_time: Option<Timestamp>,
+    gaps: BTreeMap<i64, Gap>,
+    /// Whether the stream is of aggregates; the first trade decides.
+    aggregated: Option<bool>,
+    /// Other ids: keys of the last [`MEMORY`], refilled from the store after a restart.
+    #[serde(skip)]
+    recent: BTreeMap<TradeKey, Box<str>>,
+    /// Trades older than this cannot be told from re-deliveries.
+    forgotten: Option<Timestamp>,
+}
+
+/// A trade that was not seen before.
+#[derive(Debug, Clone)]
+pub struct NewTrade<'a> {
+    /// Its place.
+    pub key: TradeKey,
+    /// Its id as text.
+    pub trade_id: Box<str>,
+    /// The event.
+    pub event: &'a TradeEvent,
+}
+
+/// The trades of one message, sorted by what is to become of them.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    /// New ones, in the order of the message.
+    pub fresh: Vec<NewTrade<'a>>,
+    /// Those that cannot be placed: a text id at a venue of contiguous ones, or one so old that it
+    /// may be a re-delivery.
+    pub refused: Vec<(TradeEvent, Violations)>,
+    /// How many belong to the kind of stream (single or aggregate) that is not this instrument's.
+    pub passed_over: usize,
+}
+
+impl TradeStream {
+    /// A stream whose ids prove what `ids` says.
+    pub fn new(ids: TradeIds) -> Self {
+        Self {
+            ids,
+            seen: BTreeMap::new(),
+            highest_time: None,
+            gaps: BTreeMap::new(),
+            aggregated: None,
+            recent: BTreeMap::new(),
+            forgotten: None,
+        }
+    }
+
+    /// Takes stored trades back into the memory after a restart.
+    pub fn restore(&mut self, trades: &[Trade]) {
+        if self.ids == TradeIds::Unique {
+            self.recent.extend(trades.iter().map(|trade| (trade.key, trade.trade_id.clone())));
+        }
+    }
+
+    /// Number of ids currently missing.
+    pub fn missing(&self) -> u64 {
+        self.gaps.values().map(|gap| gap.missing).sum()
+    }
+
+    /// Sorts the trades of a message: new ones in its order, refused ones with their reason.
+    pub fn select<'a>(&self, events: &'a [TradeEvent]) -> Selection<'a> {
+        let mut selection =
+            Selection { fresh: Vec::with_capacity(events.len()), refused: Vec::new(), passed_over: 0 };
+        for event in events {
+            if self.aggregated.is_some_and(|aggregated| aggregated != event.aggregate().is_some()) {
+                selection.passed_over += 1;
+                continue;
+            }
+            match self.place(event, &selection.fresh) {
+                Ok(new) => selection.fresh.extend(new),
+                Err(violations) => selection.refused.push((event.clone(), violations)),
+            }
+        }
+        selection
+    }
+
+    fn place<'a>(&self, event: &'a TradeEvent, before: &[NewTrade<'a>]) -> Result<Option<NewTrade<'a>>, Violations> {
+        let event_time = event.event_time();
+        if self.ids == TradeIds::Contiguous {
+            let TradeId::Numeric(id) = event.id() else {
+                return Err(Violations::one("trade.id", "text", "must be a number at this venue"));
+            };
+            let known = self.contains(*id) || before.iter().any(|new| new.key.sequence == *id);
+            let key = TradeKey { event_time, sequence: *id, index: 0 };
+            return Ok((!known).then(|| NewTrade { key, trade_id: id.to_string().into(), event }));
+        }
+        if self.forgotten.is_some_and(|limit| event_time < limit) {
+            let reason = "is too old to tell a new trade from a re-delivery";
+            return Err(Violations::one("trade.event_time", event_time, reason));
+        }
+        let (sequence, trade_id): (i64, Box<str>) = match event.id() {
+            TradeId::Numeric(id) => (*id, id.to_string().into()),
+            TradeId::Text { id, sequence } => (sequence.unwrap_or_else(|| hash(&[id.as_bytes()])), id.clone()),
+            TradeId::Missing => {
+                let sequence = hash_fields(event);
+                (sequence, format!("h{sequence:016x}").into())
+            }
+        };
+        let nameless = matches!(event.id(), TradeId::Missing);
+        let mut key = TradeKey { event_time, sequence, index: 0 };
+        // An id already stored is a re-delivery; another trade under the same sequence takes the next index.
+        loop {
+            let stored = self.recent.get(&key);
+            let earlier = before.iter().find(|new| new.key == key).map(|new| &new.trade_id);
+            match stored.or(earlier) {
+                None => return Ok(Some(NewTrade { key, trade_id, event })),
+                Some(id) if *id == trade_id && !(nameless && earlier.is_some()) => return Ok(None),
+                Some(_) => key.index += 1,
+            }
+        }
+    }
+
+    /// Takes a new trade in; gaps it opens or closes go to the log.
+    pub fn accept(&mut self, trade: &Trade, coverage: &mut StreamCoverage, log: &mut Vec<CoverageRow>) {
+        self.aggregated.get_or_insert(trade.aggregate.is_some());
+        let (id, time, stamp) = (trade.key.sequence, trade.key.event_time, trade.available_at);
+        if self.ids == TradeIds::Unique {
+            self.recent.insert(trade.key, trade.trade_id.clone());
+            self.resume(time, coverage, stamp, log);
+            return;
+        }
+        let highest = self.seen.last_key_value().map(|(_, end)| *end);
+        match (highest, self.highest_time) {
+            (Some(highest), Some(before)) if id > highest + 1 => {
+                coverage.begin(before.min(time));
+                self.open_gap(highest + 1, id - 1, before.min(time), before.max(time).plus(1), stamp, coverage, log);
+            }
+            (Some(highest), _) if id <= highest => self.fill(id, coverage, stamp, log),
+            _ => self.resume(time, coverage, stamp, log),
+        }
+        if highest.is_none_or(|highest| id > highest) {
+            self.highest_time = Some(time);
+        }
+        self.insert(id);
+    }
+
+    /// Forgets trades older than the memory, which is measured back from the watermark.
+    pub fn forget(&mut self, watermark: Timestamp) {
+        if self.ids == TradeIds::Unique {
+            let limit = watermark.plus(-MEMORY);
+            let key = TradeKey { event_time: limit, sequence: i64::MIN, index: 0 };
+            if self.recent.first_key_value().is_some_and(|(first, _)| *first < key) {
+                self.recent = self.recent.split_off(&key);
+            }
+            self.forgotten = Some(self.forgotten.map_or(limit, |forgotten| forgotten.max(limit)));
+        }
+    }
+
+    fn resume(&self, time: Timestamp, coverage: &mut StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
+        if let Some(since) = coverage.silent_since() {
+            if self.ids == TradeIds::Contiguous {
+                coverage.filled(since, time, "trade ids are unbroken across the silence".into(), stamp, log);
+            }
+            coverage.begin(time.max(since));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a gap is its ids, its times and where it is written")]
+    fn open_gap(
+        &mut self,
+        first_id: i64,
+        last_id: i64,
+        begin: Timestamp,
+        end: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        log: &mut Vec<CoverageRow>,
+    ) {
+        coverage.gap(begin, end, format!("missing trade ids {first_id}..={last_id}"), stamp, log);
+        if self.gaps.len() == MAX_OPEN_GAPS {
+            self.gaps.pop_first();
+        }
+        let missing = last_id.abs_diff(first_id) + 1;
+        self.gaps.insert(first_id, Gap { first_id, last_id, missing, begin, end });
+    }
+
+    fn fill(&mut self, id: i64, coverage: &StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
+        let Some((first_id, gap)) = self.gaps.range_mut(..=id).next_back() else { return };
+        if id > gap.last_id {
+            return;
+        }
+        gap.missing -= 1;
+        if gap.missing == 0 {
+            let reason = format!("trade ids {}..={} arrived", gap.first_id, gap.last_id);
+            coverage.filled(gap.begin, gap.end, reason, stamp, log);
+            let first_id = *first_id;
+            self.gaps.remove(&first_id);
+        }
+    }
+
+    fn contains(&self, id: i64) -> bool {
+        self.seen.range(..=id).next_back().is_some_and(|(_, end)| id <= *end)
+    }
+
+    fn insert(&mut self, id: i64) {
+        let mut range = (id, id);
+        if let Some((start, end)) = self.seen.range(..id).next_back().map(|(s, e)| (*s, *e))
+            && end + 1 == id
+        {
+            range.0 = start;
+        }
+        if let Some(end) = self.seen.remove(&(id + 1)) {
+            range.1 = end;
+        }
+        self.seen.insert(range.0, range.1);
+    }
+}
+
+/// FNV-1a over the parts, cut to a non-negative number: stable across runs and platforms.
+fn hash(parts: &[&[u8]]) -> i64 {
+    let mut state: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in parts {
+        for byte in part.iter().chain(&[0xff]) {
+            state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    i64::try_from(state >> 1).unwrap_or(0)
+}
+
+fn hash_fields(event: &TradeEvent) -> i64 {
+    let (price, size) = (decimal::canonical(event.price().get()), decimal::canonical(event.size().get()));
+    let time = event.event_time().micros().to_le_bytes();
+    hash(&[&time, price.as_bytes(), size.as_bytes(), event.side().as_str().as_bytes()])
+}

@@ -1,0 +1,90 @@
+//! The seed's `DataValidator`: every broken rule of raw input, with field and value.
+
+use crate::book::{BookLevel, check_sides};
+use crate::candle::{Candle, Ohlcv};
+use crate::decimal::{Price, Quantity};
+use crate::message::FullBook;
+use crate::time::{Timeframe, Timestamp};
+use crate::trade::TradeKey;
+use crate::violation::Violations;
+
+/// A candle as a caller supplies it, numbers still as text.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct RawCandle {
+    /// Start of the period in microseconds since the epoch.
+    pub open_time: i64,
+    /// First price.
+    pub open: String,
+    /// Highest price.
+    pub high: String,
+    /// Lowest price.
+    pub low: String,
+    /// Last price.
+    pub close: String,
+    /// Volume in the base asset.
+    pub volume: String,
+    /// Number of trades, 0 where unknown.
+    pub trade_count: u64,
+}
+
+/// Checks raw input before it may become a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DataValidator;
+
+impl DataValidator {
+    /// Validates a candle a caller supplies; it counts as one revision, known from its close on.
+    ///
+    /// # Errors
+    /// Every broken rule: numbers that are no exact decimals (NaN and infinities included), negative
+    /// volume, prices out of order, a time off the grid, outside bounds or in another unit.
+    pub fn validate_ohlcv(timeframe: Timeframe, raw: &RawCandle) -> Result<Candle, Violations> {
+        let mut violations = Violations::default();
+        let mut keep = |result: Result<Price, Violations>| match result {
+            Ok(price) => Some(price),
+            Err(broken) => {
+                violations.0.extend(broken.0);
+                None
+            }
+        };
+        let open = keep(Price::parse("candle.open", &raw.open));
+        let high = keep(Price::parse("candle.high", &raw.high));
+        let low = keep(Price::parse("candle.low", &raw.low));
+        let close = keep(Price::parse("candle.close", &raw.close));
+        let volume = Quantity::parse("candle.volume", &raw.volume);
+        let open_time = Timestamp::try_from_micros("candle.open_time", raw.open_time);
+        let (volume, open_time) = match (volume, open_time) {
+            (Ok(volume), Ok(open_time)) => (volume, open_time),
+            (volume, open_time) => {
+                violations.0.extend([volume.err(), open_time.err()].into_iter().flatten().flat_map(|v| v.0));
+                return Err(violations);
+            }
+        };
+        let (Some(open), Some(high), Some(low), Some(close)) = (open, high, low, close) else {
+            return Err(violations);
+        };
+        let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
+        let close_time = timeframe.close_time(open_time);
+        let ohlcv = Ohlcv {
+            open,
+            high,
+            low,
+            close,
+            volume,
+            taker_buy_volume: None,
+            trade_count: raw.trade_count,
+            first: key(open_time),
+            last: key(close_time.plus(-1)),
+        };
+        Candle::closed(timeframe, open_time, ohlcv, 1, close_time)
+    }
+
+    /// Validates a book a caller supplies: both sides best first.
+    ///
+    /// # Errors
+    /// Every broken rule: order, empty levels, depth over [`crate::book::DEPTH`], a crossed book.
+    pub fn validate_orderbook(bids: &[BookLevel], asks: &[BookLevel]) -> Result<FullBook, Violations> {
+        let mut violations = Violations::default();
+        check_sides(bids, asks, &mut violations);
+        violations.into_result(FullBook { last_update: 0, bids: bids.to_vec(), asks: asks.to_vec() })
+    }
+}

@@ -1,0 +1,2 @@
+//! Tests of the domain against known numbers.
+mod indicators;

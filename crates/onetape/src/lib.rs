@@ -1,0 +1,1 @@
+//! One tape of the market: a unified market-data store with as-of reads

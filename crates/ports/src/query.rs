@@ -1,0 +1,80 @@
+//! What is asked of a store.
+
+use onetape_domain::frame::FrameShape;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
+
+/// Which version of the past a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Knowledge {
+    /// What was known at the instant: `available_at <= T`, and of a candle `known_from <= T < known_to`.
+    #[default]
+    AsRecorded,
+    /// The final values of what had happened by the watermark's second at the instant: later
+    /// corrections are seen, later events are not.
+    AsCorrected,
+}
+
+/// Which rows of a time series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// All rows whose time lies in the range.
+    Range(TimeRange),
+    /// The last so many rows.
+    Last(usize),
+}
+
+/// Asks for closed candles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandleQuery {
+    /// Whose candles.
+    pub instrument: Instrument,
+    /// Their period.
+    pub timeframe: Timeframe,
+    /// Which of them, by open time.
+    pub selection: Selection,
+    /// The instant of knowledge.
+    pub as_of: Timestamp,
+    /// Which version.
+    pub knowledge: Knowledge,
+}
+
+/// Asks for rows of any other time series by their own time (event time, second, begin).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeQuery {
+    /// Whose rows.
+    pub instrument: Instrument,
+    /// Which of them.
+    pub selection: Selection,
+    /// The instant of knowledge: rows stamped later are not seen.
+    pub as_of: Timestamp,
+}
+
+/// Asks for sampled books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookQuery {
+    /// Whose books.
+    pub instrument: Instrument,
+    /// Which of them, by second.
+    pub selection: Selection,
+    /// The instant of knowledge.
+    pub as_of: Timestamp,
+    /// Only the last second of each minute that has one: the sample with the greatest second below
+    /// the minute's end, known at the instant, of minutes the book has gone past.
+    pub last_of_minute: bool,
+    /// Also partial samples that a complete one supersedes.
+    pub superseded_partials: bool,
+}
+
+/// Asks for everything a frame is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameQuery {
+    /// Whose frame.
+    pub instrument: Instrument,
+    /// The instant of knowledge.
+    pub as_of: Timestamp,
+    /// How much of it.
+    pub shape: FrameShape,
+    /// Which version of candles and trades.
+    pub knowledge: Knowledge,
+}

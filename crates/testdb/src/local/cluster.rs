@@ -1,0 +1,199 @@
+//! One PostgreSQL cluster: made, started and stopped as the user `postgres`, in a Debian root or on the host.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    command::{self, Superuser, is_root, run},
+    settings::fingerprint,
+};
+
+/// Ports below the range that outgoing connections take theirs from.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 10_000;
+/// How often another free port is tried when somebody else took the last one.
+const START_ATTEMPTS: u16 = 3;
+
+/// No durability: a test database is worth nothing after a power cut. No background workers: a test that needs a job runs it.
+const SERVER_SETTINGS: &[&str] = &[
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "shared_preload_libraries=timescaledb",
+    "timescaledb.max_background_workers=0",
+    "timescaledb.telemetry_level=off",
+    "max_connections=200",
+    "max_locks_per_transaction=256",
+    "shared_buffers=256MB",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=2GB",
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "jit=off",
+    "timezone=UTC",
+    "log_timezone=UTC",
+];
+
+/// Made beside and renamed: a cluster is either whole or not there.
+const CREATE: &str = r#"set -e
+[ ! -f "$1/PG_VERSION" ] || exit 0
+rm -rf "$1" "$1.partial"
+"$2/initdb" --pgdata="$1.partial" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
+mv "$1.partial" "$1"
+"#;
+
+/// A PostgreSQL cluster of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// The Debian root it lives in; none for the host's own installation.
+    pub(crate) root: Option<PathBuf>,
+    /// PostgreSQL's programs, as seen inside the root.
+    pub(crate) bin: PathBuf,
+    /// The data, as seen inside the root.
+    pub(crate) data: PathBuf,
+}
+
+impl Cluster {
+    /// The data folder, as the server itself names it.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn create(&self) -> Result<(), Error> {
+        run(self.sh(CREATE)?.arg(&self.data).arg(&self.bin)).map(drop)
+    }
+
+    /// Starts the server and waits until it takes connections; its port. The server outlives this process.
+    pub(crate) fn start(&self) -> Result<u16, Error> {
+        if self.is_running()? {
+            self.stop()?;
+        }
+        let mut attempt = 0;
+        loop {
+            let port = self.free_port(attempt)?;
+            match self.start_on(port) {
+                Ok(()) => return Ok(port),
+                Err(_) if attempt + 1 < START_ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn start_on(&self, port: u16) -> Result<(), Error> {
+        let options: String = SERVER_SETTINGS
+            .iter()
+            .map(|setting| format!("-c {setting} "))
+            .collect();
+        let result = run(self
+            .postgres("pg_ctl")?
+            .args(["start", "--wait", "--timeout=120", "--silent"])
+            .arg("--pgdata")
+            .arg(&self.data)
+            .arg("--log")
+            .arg(self.log())
+            .arg("--options")
+            .arg(format!("{options}-c port={port}")));
+        result
+            .map(drop)
+            .map_err(|error| Error::Unusable(format!("{error}; the server's log ends: {}", self.log_tail())))
+    }
+
+    /// Stops the server; false where it was not running.
+    pub(crate) fn stop(&self) -> Result<bool, Error> {
+        if !self.is_running()? {
+            return Ok(false);
+        }
+        run(self
+            .postgres("pg_ctl")?
+            .args(["stop", "--mode=fast", "--silent", "--pgdata"])
+            .arg(&self.data))?;
+        Ok(true)
+    }
+
+    /// Asks `pg_ctl`, which knows a process id left over from a crash for what it is.
+    pub(crate) fn is_running(&self) -> Result<bool, Error> {
+        if self.root.as_ref().is_some_and(|root| !root.exists()) {
+            return Ok(false);
+        }
+        let output = command::output(
+            self.postgres("pg_ctl")?
+                .args(["status", "--pgdata"])
+                .arg(&self.data),
+        )?;
+        Ok(output.status.success())
+    }
+
+    pub(crate) fn delete(&self) -> Result<(), Error> {
+        if self.root.as_ref().is_some_and(|root| !root.exists()) {
+            return Ok(());
+        }
+        run(self.sh(r#"rm -rf "$1" "$1.partial" "$1.log""#)?.arg(&self.data)).map(drop)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+
+    fn log_tail(&self) -> String {
+        let read = self
+            .sh(r#"tail -n 20 "$1.log""#)
+            .and_then(|mut command| run(command.arg(&self.data)));
+        read.map_or_else(|error| error.to_string(), |text| command::tail(&text))
+    }
+
+    /// The same port at each start where possible, so that an exported URL stays good.
+    fn free_port(&self, attempt: u16) -> Result<u16, Error> {
+        let key = format!("{:?} {:?}", self.root, self.data);
+        let offset = fingerprint(key.as_bytes()) % u64::from(PORTS);
+        let preferred = FIRST_PORT + u16::try_from(offset).unwrap_or_default();
+        let candidate = if attempt == 0 { preferred } else { 0 };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, candidate))
+            .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .map_err(Error::io("find a free port"))?;
+        Ok(listener
+            .local_addr()
+            .map_err(Error::io("find a free port"))?
+            .port())
+    }
+
+    fn sh(&self, script: &str) -> Result<Command, Error> {
+        let mut command = self.as_postgres(Path::new("/bin/sh"))?;
+        command.args(["-c", script, "sh"]);
+        Ok(command)
+    }
+
+    fn postgres(&self, program: &str) -> Result<Command, Error> {
+        self.as_postgres(&self.bin.join(program))
+    }
+
+    /// PostgreSQL refuses to run as root; in a Debian root its user is the root's own.
+    fn as_postgres(&self, program: &Path) -> Result<Command, Error> {
+        let mut command = match &self.root {
+            Some(root) => {
+                let superuser = Superuser::detect().ok_or_else(|| {
+                    Error::Unusable("changing into a Debian root needs root or password-less sudo".into())
+                })?;
+                let mut command = superuser.command("chroot");
+                command.arg("--userspec=postgres:postgres").arg(root).arg(program);
+                command
+            }
+            None if is_root() => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
+                    .arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.current_dir("/").env("LC_ALL", "C.UTF-8");
+        Ok(command)
+    }
+}

@@ -1,0 +1,1 @@
+//! Conformance suite, fault injection and generators for onetape adapters
