@@ -90,7 +90,15 @@ impl BookSnapshot {
     /// Every broken rule: label off the second, over [`DEPTH`] levels, sides out of order, empty
     /// levels, a crossed book.
     pub fn try_new(parts: BookSnapshotParts) -> Result<Self, Violations> {
-        let BookSnapshotParts { second, bids, asks, sequence, event_time, received_at, .. } = parts;
+        let BookSnapshotParts {
+            second,
+            bids,
+            asks,
+            sequence,
+            event_time,
+            received_at,
+            ..
+        } = parts;
         let mut violations = Violations::default();
         if second.micros() % SECOND != 0 {
             violations.push("book.second", second, "must be the start of a second");
@@ -212,12 +220,18 @@ pub(crate) fn check_sides(bids: &[BookLevel], asks: &[BookLevel], violations: &m
     if let (Some(bid), Some(ask)) = (bids.first(), asks.first())
         && bid.price >= ask.price
     {
-        violations.push("book", format!("{} / {}", bid.price, ask.price), "must not be crossed");
+        violations.push(
+            "book",
+            format!("{} / {}", bid.price, ask.price),
+            "must not be crossed",
+        );
     }
 }
 
 fn total(field: &str, side: &[BookLevel], violations: &mut Violations) -> Quantity {
-    let sum = side.iter().try_fold(Quantity::ZERO, |sum, level| sum.checked_add(level.size));
+    let sum = side
+        .iter()
+        .try_fold(Quantity::ZERO, |sum, level| sum.checked_add(level.size));
     sum.unwrap_or_else(|| {
         violations.push(field, side.len(), "hold a volume of more than 28 digits");
         Quantity::ZERO

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::book::BookSnapshot;
+use crate::book::{BookLevel, BookSnapshot};
 use crate::decimal::{self, Price, Quantity};
 
 /// Instruments priced at least this much use [`DEFAULT_SIZE`].
@@ -41,10 +41,17 @@ impl PriceBucket {
 
     /// Buckets of a snapshot by its own bucket size, cheapest first.
     pub fn of(snapshot: &BookSnapshot) -> Vec<Self> {
-        let size = snapshot.bucket_size();
+        Self::of_levels(snapshot.bids(), snapshot.asks(), snapshot.bucket_size())
+    }
+
+    /// Buckets of levels by a given size, cheapest first.
+    pub fn of_levels(bids: &[BookLevel], asks: &[BookLevel], size: Price) -> Vec<Self> {
         let mut buckets = BTreeMap::<Decimal, Self>::new();
-        let sides = [(snapshot.bids(), true), (snapshot.asks(), false)];
-        for (level, is_bid) in sides.into_iter().flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid))) {
+        let sides = [(bids, true), (asks, false)];
+        for (level, is_bid) in sides
+            .into_iter()
+            .flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid)))
+        {
             let price = (level.price.get() / size.get()).floor() * size.get();
             let bucket = buckets.entry(price).or_insert_with(|| Self {
                 price,
@@ -68,7 +75,11 @@ impl PriceBucket {
 
     /// The bucket width for an instrument: 1 from a mid price of 100 on, else 100 ticks.
     pub fn size_for(mid_price: Decimal, tick: Price) -> Price {
-        let size = if mid_price >= DEFAULT_SIZE_FROM_PRICE { DEFAULT_SIZE } else { tick.get() * TICKS_PER_BUCKET };
+        let size = if mid_price >= DEFAULT_SIZE_FROM_PRICE {
+            DEFAULT_SIZE
+        } else {
+            tick.get() * TICKS_PER_BUCKET
+        };
         Price::try_new("bucket_size", size).unwrap_or(tick)
     }
 }

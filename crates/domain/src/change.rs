@@ -22,7 +22,10 @@ pub struct CandleChange {
 impl CandleChange {
     /// The replaced version with the end of its validity.
     pub fn superseded(&self) -> Option<SupersededCandle> {
-        Some(SupersededCandle { candle: self.replaces?, known_to: self.candle.known_from()? })
+        Some(SupersededCandle {
+            candle: self.replaces?,
+            known_to: self.candle.known_from()?,
+        })
     }
 }
 
@@ -44,7 +47,11 @@ pub struct Changes {
 impl Changes {
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.trades.len() + self.candles.len() + self.books.len() + self.imbalances.len() + self.coverage.len()
+        self.trades.len()
+            + self.candles.len()
+            + self.books.len()
+            + self.imbalances.len()
+            + self.coverage.len()
     }
 
     /// Whether there is nothing to write.

@@ -42,14 +42,22 @@ pub fn check_limits(field: &str, value: Decimal) -> Result<Decimal, Violations> 
         return Err(Violations::one(field, value, "must have at most 12 decimals"));
     }
     if value.mantissa().abs() >= MANTISSA_LIMIT && value.normalize().mantissa().abs() >= MANTISSA_LIMIT {
-        return Err(Violations::one(field, value, "must have at most 28 significant digits"));
+        return Err(Violations::one(
+            field,
+            value,
+            "must have at most 28 significant digits",
+        ));
     }
     Ok(value)
 }
 
 /// Writes a decimal canonically: no exponent, no trailing zeros, no negative zero.
 pub fn canonical(value: Decimal) -> String {
-    if value.is_zero() { "0".to_owned() } else { value.normalize().to_string() }
+    if value.is_zero() {
+        "0".to_owned()
+    } else {
+        value.normalize().to_string()
+    }
 }
 
 /// `(bid − ask) / (bid + ask)` rounded half-even to six places; `None` when both are zero.
@@ -108,7 +116,8 @@ pub mod text {
         /// Text that is no exact decimal.
         pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
             let text = Option::<String>::deserialize(deserializer)?;
-            text.map(|text| Decimal::from_str_exact(&text).map_err(serde::de::Error::custom)).transpose()
+            text.map(|text| Decimal::from_str_exact(&text).map_err(serde::de::Error::custom))
+                .transpose()
         }
     }
 }

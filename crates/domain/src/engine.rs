@@ -7,6 +7,7 @@ pub mod book;
 pub mod candles;
 pub mod coverage;
 pub mod local_book;
+mod pushed;
 pub mod sequencer;
 pub mod trades;
 
@@ -14,12 +15,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::candle::Candle;
 use crate::change::Changes;
 use crate::clock::InstrumentClock;
 use crate::coverage::Stream;
 use crate::frame::FrameParts;
 use crate::instrument::Instrument;
-use crate::message::{ConnectionId, FeedMessage, Payload};
+use crate::message::{ConnectionId, FeedMessage, FullBook, Payload};
 use crate::time::{SECOND, Timeframe, Timestamp};
 use crate::trade::{Trade, TradeEvent};
 use crate::venue::VenueRules;
@@ -75,7 +77,11 @@ pub struct Step {
 
 impl Step {
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, refused: Vec::new(), passed_over: 0 }
+        Self {
+            outcome,
+            refused: Vec::new(),
+            passed_over: 0,
+        }
     }
 }
 
@@ -133,7 +139,15 @@ impl InstrumentEngine {
         recent: &[Trade],
     ) -> Result<Self, Violations> {
         let mut engine = Self::new(clock.instrument, rules);
-        let EngineState { sequencer, connections, carriers, watermarks, coverage, trades, book } = clock.state;
+        let EngineState {
+            sequencer,
+            connections,
+            carriers,
+            watermarks,
+            coverage,
+            trades,
+            book,
+        } = clock.state;
         engine.sequencer = sequencer;
         engine.connections = connections;
         engine.carriers = carriers;
@@ -145,7 +159,12 @@ impl InstrumentEngine {
         let forming = parts.forming()?;
         for timeframe in Timeframe::ALL {
             let closed = &parts.candles[timeframe.index()];
-            engine.candles.restore(timeframe, closed, closed.len() < limit, &forming[timeframe.index()]);
+            engine.candles.restore(
+                timeframe,
+                closed,
+                closed.len() < limit,
+                &forming[timeframe.index()],
+            );
         }
         Ok(engine)
     }
@@ -192,7 +211,7 @@ impl InstrumentEngine {
     }
 
     /// Supplies a candle asked for by [`Outcome::NeedsCandles`]; none where the store holds none.
-    pub fn load_candle(&mut self, key: CandleKey, candle: Option<crate::candle::Candle>) {
+    pub fn load_candle(&mut self, key: CandleKey, candle: Option<Candle>) {
         self.candles.load(key, candle);
     }
 
@@ -207,7 +226,9 @@ impl InstrumentEngine {
         let highest = self.connections.get(&message.connection).copied();
         let any = self.connections.values().max().copied();
         let sent_at = message.sent_at.or(highest).or(any).unwrap_or(message.received_at);
-        let raises = message.sent_at.is_some_and(|sent| highest.is_none_or(|highest| sent > highest));
+        let raises = message
+            .sent_at
+            .is_some_and(|sent| highest.is_none_or(|highest| sent > highest));
         let seen = any.map_or(sent_at, |any| any.max(sent_at));
         match &message.payload {
             Payload::Trades(events) => self.process_trades(message, events, sent_at, raises, changes),
@@ -229,10 +250,19 @@ impl InstrumentEngine {
                 let coverage = &mut self.coverage[Stream::Book.index()];
                 match effect {
                     Effect::Applies => {
-                        self.book.apply_diff(diff, sent_at, message.received_at, seen, stamp, coverage, changes);
+                        self.book.apply_diff(
+                            diff,
+                            sent_at,
+                            message.received_at,
+                            seen,
+                            stamp,
+                            coverage,
+                            changes,
+                        );
                     }
                     Effect::Breaks => {
-                        self.book.lose("book sequence broke", seen, stamp, coverage, changes);
+                        self.book
+                            .lose("book sequence broke", seen, stamp, coverage, changes);
                         self.book.buffer(diff, sent_at, message.received_at);
                     }
                     Effect::None | Effect::Buffered => {}
@@ -240,9 +270,8 @@ impl InstrumentEngine {
                 self.finish_step(message, sent_at, raises, stamp, changes)
             }
             Payload::BookSnapshot(snapshot) => {
-                if let Some((bid, ask)) = snapshot.best().filter(|(bid, ask)| bid.price >= ask.price) {
-                    let value = format!("{} / {}", bid.price, ask.price);
-                    return Step::of(Outcome::Refused(Violations::one("book", value, "must not be crossed")));
+                if let Some(refused) = refuse_crossed(snapshot) {
+                    return refused;
                 }
                 let effect = self.book.offer_snapshot(snapshot);
                 if !raises && effect != Effect::Applies {
@@ -255,6 +284,22 @@ impl InstrumentEngine {
                 }
                 self.finish_step(message, sent_at, raises, stamp, changes)
             }
+            Payload::BookState(book) => {
+                if let Some(refused) = refuse_crossed(book) {
+                    return refused;
+                }
+                self.carriers[Stream::Book.index()] = Some(message.connection);
+                let effect = self.book.offer_state(book);
+                if effect != Effect::Applies {
+                    return Step::of(Outcome::Redelivered);
+                }
+                let stamp = self.begin(message, sent_at, raises, Sampling::BookStream, changes);
+                let coverage = &mut self.coverage[Stream::Book.index()];
+                self.book
+                    .apply_state(book, sent_at, message.received_at, seen, stamp, coverage, changes);
+                self.finish_step(message, sent_at, raises, stamp, changes)
+            }
+            Payload::Candle(candle) => self.process_candle(message, candle, sent_at, raises, changes),
             Payload::Heartbeat if raises => {
                 let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
                 self.finish_step(message, sent_at, raises, stamp, changes)
@@ -284,13 +329,27 @@ impl InstrumentEngine {
         let stream = Stream::Trades.index();
         self.carriers[stream] = Some(message.connection);
         let watermark = self.watermarks[stream];
-        let Selection { fresh, mut refused, passed_over } = self.trades.select(events);
+        let Selection {
+            fresh,
+            mut refused,
+            passed_over,
+        } = self.trades.select(events);
         if fresh.is_empty() && !raises {
             let known = refused.is_empty() && passed_over == 0;
-            let outcome = if known { Outcome::Redelivered } else { Outcome::Ignored };
-            return Step { outcome, refused, passed_over };
+            let outcome = if known {
+                Outcome::Redelivered
+            } else {
+                Outcome::Ignored
+            };
+            return Step {
+                outcome,
+                refused,
+                passed_over,
+            };
         }
-        let missing = self.candles.to_load(fresh.iter().map(|new| new.key.event_time), watermark);
+        let missing = self
+            .candles
+            .to_load(fresh.iter().map(|new| new.key.event_time), watermark);
         if !missing.is_empty() {
             return Step::of(Outcome::NeedsCandles(missing));
         }
@@ -318,14 +377,67 @@ impl InstrumentEngine {
         for trade in &trades {
             if coverage.run().is_none() && coverage.silent_since().is_none() {
                 // The stream is proven from its first trade on, and not from before the connection.
-                let connected = self.connections.get(&message.connection).copied().unwrap_or(sent_at);
+                let connected = self
+                    .connections
+                    .get(&message.connection)
+                    .copied()
+                    .unwrap_or(sent_at);
                 coverage.begin(trade.key.event_time.max(connected.min(sent_at)));
             }
             self.trades.accept(trade, coverage, &mut changes.coverage);
         }
         changes.trades.append(&mut trades);
         let step = self.finish_step(message, sent_at, raises, stamp, changes);
-        Step { refused, passed_over, ..step }
+        Step {
+            refused,
+            passed_over,
+            ..step
+        }
+    }
+
+    /// A closed candle of a feed without trades.
+    fn process_candle(
+        &mut self,
+        message: &FeedMessage,
+        candle: &Candle,
+        sent_at: Timestamp,
+        raises: bool,
+        changes: &mut Changes,
+    ) -> Step {
+        let stream = Stream::Trades.index();
+        if self.trades.has_trades() {
+            let reason = "is of an instrument whose candles are built from its trades";
+            return Step::of(Outcome::Refused(Violations::one(
+                "candle",
+                candle.open_time(),
+                reason,
+            )));
+        }
+        let watermark = self.watermarks[stream];
+        let missing = self.candles.to_load([candle.open_time()].into_iter(), watermark);
+        if !missing.is_empty() {
+            return Step::of(Outcome::NeedsCandles(missing));
+        }
+        match self.candles.check_pushed(candle) {
+            Err(violations) => return Step::of(Outcome::Refused(violations)),
+            Ok(false) => return Step::of(Outcome::Redelivered),
+            Ok(true) => {}
+        }
+        self.carriers[stream] = Some(message.connection);
+        // The candle is itself the proof of its period, so no silence can break the run.
+        let stamp = self
+            .sequencer
+            .stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        if let Err(violations) = self.candles.push(candle, watermark, stamp, &mut changes.candles) {
+            return Step::of(Outcome::Refused(violations));
+        }
+        let coverage = &mut self.coverage[stream];
+        coverage.begin(candle.open_time());
+        if let Some(proven) = watermark.filter(|proven| *proven < candle.open_time()) {
+            let reason = "no candle was pushed".to_owned();
+            coverage.gap(proven, candle.open_time(), reason, stamp, &mut changes.coverage);
+        }
+        self.finish_step(message, sent_at, raises, stamp, changes)
     }
 
     /// Stamps a message, ends runs a silence broke, and samples the seconds that are due.
@@ -337,7 +449,9 @@ impl InstrumentEngine {
         sampling: Sampling,
         changes: &mut Changes,
     ) -> Timestamp {
-        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let stamp = self
+            .sequencer
+            .stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
         let highest = self.connections.get(&message.connection).copied();
         if let Some(last) = highest.filter(|last| raises && sent_at.since(*last) > self.rules.silence_limit) {
             for stream in self.carried_by(message.connection) {
@@ -348,8 +462,12 @@ impl InstrumentEngine {
         if sampling == Sampling::BookStream {
             self.book.sample_until(sent_at, false, stamp, coverage, changes);
         }
-        if sampling != Sampling::Never && raises && self.carriers[Stream::Book.index()] == Some(message.connection) {
-            self.book.sample_until(sent_at.plus(-self.rules.lateness), true, stamp, coverage, changes);
+        if sampling != Sampling::Never
+            && raises
+            && self.carriers[Stream::Book.index()] == Some(message.connection)
+        {
+            self.book
+                .sample_until(sent_at.plus(-self.rules.lateness), true, stamp, coverage, changes);
         }
         stamp
     }
@@ -386,18 +504,41 @@ impl InstrumentEngine {
 
     fn carried_by(&self, connection: ConnectionId) -> impl Iterator<Item = Stream> + use<> {
         let carriers = self.carriers;
-        Stream::ALL.into_iter().filter(move |stream| carriers[stream.index()] == Some(connection))
+        Stream::ALL
+            .into_iter()
+            .filter(move |stream| carriers[stream.index()] == Some(connection))
     }
+}
+
+fn refuse_crossed(book: &FullBook) -> Option<Step> {
+    let (bid, ask) = book.best().filter(|(bid, ask)| bid.price >= ask.price)?;
+    let value = format!("{} / {}", bid.price, ask.price);
+    Some(Step::of(Outcome::Refused(Violations::one(
+        "book",
+        value,
+        "must not be crossed",
+    ))))
 }
 
 fn check_times(message: &FeedMessage) -> Result<(), Violations> {
     let mut violations = Violations::default();
     let limit = message.received_at.plus(MAX_LEAD);
-    if let Some(sent_at) = message.sent_at.filter(|sent_at| !sent_at.is_sane() || *sent_at > limit) {
-        violations.push("message.sent_at", sent_at, "must not lie more than an hour ahead of the receive clock");
+    if let Some(sent_at) = message
+        .sent_at
+        .filter(|sent_at| !sent_at.is_sane() || *sent_at > limit)
+    {
+        violations.push(
+            "message.sent_at",
+            sent_at,
+            "must not lie more than an hour ahead of the receive clock",
+        );
     }
     if !message.received_at.is_sane() {
-        violations.push("message.received_at", message.received_at, "must be between 2009 and 2100");
+        violations.push(
+            "message.received_at",
+            message.received_at,
+            "must be between 2009 and 2100",
+        );
     }
     if let Payload::Trades(events) = &message.payload {
         for event in events.iter().filter(|event| event.event_time() > limit) {

@@ -63,7 +63,12 @@ impl ImbalanceWindows {
     pub fn restore(rows: &[Imbalances]) -> Self {
         let mut windows = Self::default();
         for row in rows {
-            windows.push(row.second, row.imbalance_1s, row.bid_volume.get(), row.ask_volume.get());
+            windows.push(
+                row.second,
+                row.imbalance_1s,
+                row.bid_volume.get(),
+                row.ask_volume.get(),
+            );
         }
         windows
     }
@@ -100,12 +105,17 @@ impl ImbalanceWindows {
         self.rows.push_back((second, imbalance, bid, ask));
     }
 
-    fn window(&self, seconds: usize) -> Option<impl Iterator<Item = &(Timestamp, Option<Decimal>, Decimal, Decimal)>> {
+    fn window(
+        &self,
+        seconds: usize,
+    ) -> Option<impl Iterator<Item = &(Timestamp, Option<Decimal>, Decimal, Decimal)>> {
         (self.rows.len() >= seconds).then(|| self.rows.iter().rev().take(seconds))
     }
 
     fn mean(&self, seconds: usize) -> Option<Decimal> {
-        let sum = self.window(seconds)?.try_fold(Decimal::ZERO, |sum, row| sum.checked_add(row.1?))?;
+        let sum = self
+            .window(seconds)?
+            .try_fold(Decimal::ZERO, |sum, row| sum.checked_add(row.1?))?;
         sum.checked_div(Decimal::from(seconds)).map(round_imbalance)
     }
 
@@ -113,7 +123,10 @@ impl ImbalanceWindows {
         let (difference, total) = self.window(seconds)?.try_fold(
             (Decimal::ZERO, Decimal::ZERO),
             |(difference, total), (_, _, bid, ask)| {
-                Some((difference.checked_add(bid - ask)?, total.checked_add(bid.checked_add(*ask)?)?))
+                Some((
+                    difference.checked_add(bid - ask)?,
+                    total.checked_add(bid.checked_add(*ask)?)?,
+                ))
             },
         )?;
         difference.checked_div(total).map(round_imbalance)

@@ -1,6 +1,7 @@
 //! What a feed delivers: one validated venue message, addressed to its instrument.
 
 use crate::book::BookLevel;
+use crate::candle::Candle;
 use crate::instrument::Instrument;
 use crate::time::Timestamp;
 use crate::trade::TradeEvent;
@@ -33,6 +34,12 @@ pub enum Payload {
     BookDiff(BookDiff),
     /// A whole book, or its top.
     BookSnapshot(FullBook),
+    /// A whole book that takes the place of the one before, from feeds without diffs; its update id
+    /// must grow.
+    BookState(FullBook),
+    /// A closed candle of a feed that has no trades. One timeframe an instrument; coarser ones are
+    /// rolled up from it.
+    Candle(Candle),
     /// Proof of life without data.
     Heartbeat,
     /// Best prices and the like: neither stored nor proof of anything.

@@ -99,11 +99,23 @@ impl Timestamp {
 }
 
 fn wrong_unit(value: i64, expected: &str) -> String {
-    let plausible = [("seconds", 1_000_000_i64), ("milliseconds", 1_000), ("microseconds", 1)]
-        .into_iter()
-        .find(|(_, scale)| value.checked_mul(*scale).is_some_and(|micros| Timestamp(micros).is_sane()))
-        .map(|(unit, _)| unit)
-        .or_else(|| Timestamp(value.div_euclid(1_000)).is_sane().then_some("nanoseconds"));
+    let plausible = [
+        ("seconds", 1_000_000_i64),
+        ("milliseconds", 1_000),
+        ("microseconds", 1),
+    ]
+    .into_iter()
+    .find(|(_, scale)| {
+        value
+            .checked_mul(*scale)
+            .is_some_and(|micros| Timestamp(micros).is_sane())
+    })
+    .map(|(unit, _)| unit)
+    .or_else(|| {
+        Timestamp(value.div_euclid(1_000))
+            .is_sane()
+            .then_some("nanoseconds")
+    });
     match plausible {
         Some(unit) if unit != expected => {
             format!("must be in {expected} between 2009 and 2100; the number looks like {unit}")
@@ -121,7 +133,9 @@ impl From<DateTime<Utc>> for Timestamp {
 /// RFC 3339 in UTC, with as many fractional digits as the instant needs (0, 3 or 6).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(datetime) = self.to_datetime() else { return write!(f, "{}us", self.0) };
+        let Some(datetime) = self.to_datetime() else {
+            return write!(f, "{}us", self.0);
+        };
         let format = match self.0.rem_euclid(SECOND) {
             0 => SecondsFormat::Secs,
             rest if rest % 1_000 == 0 => SecondsFormat::Millis,
@@ -133,7 +147,9 @@ impl fmt::Display for Timestamp {
 
 /// Text that is no instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no instant: give RFC 3339 such as 2024-08-09T00:00:00Z, a date, or microseconds since 1970")]
+#[error(
+    "`{0}` is no instant: give RFC 3339 such as 2024-08-09T00:00:00Z, a date, or microseconds since 1970"
+)]
 pub struct ParseTimestampError(String);
 
 /// Accepts RFC 3339, a bare `YYYY-MM-DD[ T]HH:MM[:SS]` taken as UTC, a date, and integer microseconds.
@@ -148,13 +164,26 @@ impl FromStr for Timestamp {
         } else if let Ok(datetime) = DateTime::parse_from_rfc3339(text) {
             Self::from(datetime.with_timezone(&Utc))
         } else {
-            let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
-                .into_iter()
-                .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
-                .or_else(|| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
+            let naive = [
+                "%Y-%m-%dT%H:%M:%S%.f",
+                "%Y-%m-%d %H:%M:%S%.f",
+                "%Y-%m-%dT%H:%M",
+                "%Y-%m-%d %H:%M",
+            ]
+            .into_iter()
+            .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
+            .or_else(|| {
+                chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .ok()?
+                    .and_hms_opt(0, 0, 0)
+            });
             Self::from(naive.ok_or_else(wrong)?.and_utc())
         };
-        if parsed.is_sane() { Ok(parsed) } else { Err(wrong()) }
+        if parsed.is_sane() {
+            Ok(parsed)
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -167,7 +196,10 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// All sane instants.
-    pub const ALL: Self = Self { start: Timestamp::EARLIEST, end: Timestamp::LATEST };
+    pub const ALL: Self = Self {
+        start: Timestamp::EARLIEST,
+        end: Timestamp::LATEST,
+    };
 
     /// Builds `[start, end)`.
     ///
@@ -175,7 +207,11 @@ impl TimeRange {
     /// A violation when `end` is before `start`.
     pub fn try_new(start: Timestamp, end: Timestamp) -> Result<Self, Violations> {
         if end < start {
-            return Err(Violations::one("range.end", end, format!("must not be before the start {start}")));
+            return Err(Violations::one(
+                "range.end",
+                end,
+                format!("must not be before the start {start}"),
+            ));
         }
         Ok(Self { start, end })
     }

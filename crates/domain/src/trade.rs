@@ -127,9 +127,20 @@ impl TradeEvent {
         if let Some(AggregateIds { first, last }) = aggregate
             && (first < 0 || last < first || last - first >= i64::from(u32::MAX))
         {
-            violations.push("trade.aggregate", format!("{first}..={last}"), "must name a first and a later last id");
+            violations.push(
+                "trade.aggregate",
+                format!("{first}..={last}"),
+                "must name a first and a later last id",
+            );
         }
-        violations.into_result(Self { event_time, id, price, size, side, aggregate })
+        violations.into_result(Self {
+            event_time,
+            id,
+            price,
+            size,
+            side,
+            aggregate,
+        })
     }
 
     /// When it happened at the venue.
@@ -164,7 +175,9 @@ impl TradeEvent {
 
     /// How many venue trades it stands for.
     pub fn trade_count(&self) -> u32 {
-        self.aggregate.map_or(1, |ids| u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX))
+        self.aggregate.map_or(1, |ids| {
+            u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX)
+        })
     }
 }
 
@@ -193,6 +206,8 @@ pub struct Trade {
 impl Trade {
     /// How many venue trades it stands for.
     pub fn trade_count(&self) -> u32 {
-        self.aggregate.map_or(1, |ids| u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX))
+        self.aggregate.map_or(1, |ids| {
+            u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX)
+        })
     }
 }

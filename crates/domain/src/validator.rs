@@ -55,14 +55,23 @@ impl DataValidator {
         let (volume, open_time) = match (volume, open_time) {
             (Ok(volume), Ok(open_time)) => (volume, open_time),
             (volume, open_time) => {
-                violations.0.extend([volume.err(), open_time.err()].into_iter().flatten().flat_map(|v| v.0));
+                violations.0.extend(
+                    [volume.err(), open_time.err()]
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|v| v.0),
+                );
                 return Err(violations);
             }
         };
         let (Some(open), Some(high), Some(low), Some(close)) = (open, high, low, close) else {
             return Err(violations);
         };
-        let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
+        let key = |event_time| TradeKey {
+            event_time,
+            sequence: 0,
+            index: 0,
+        };
         let close_time = timeframe.close_time(open_time);
         let ohlcv = Ohlcv {
             open,
@@ -85,6 +94,10 @@ impl DataValidator {
     pub fn validate_orderbook(bids: &[BookLevel], asks: &[BookLevel]) -> Result<FullBook, Violations> {
         let mut violations = Violations::default();
         check_sides(bids, asks, &mut violations);
-        violations.into_result(FullBook { last_update: 0, bids: bids.to_vec(), asks: asks.to_vec() })
+        violations.into_result(FullBook {
+            last_update: 0,
+            bids: bids.to_vec(),
+            asks: asks.to_vec(),
+        })
     }
 }

@@ -19,6 +19,6 @@ pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
 pub use query::{BookQuery, CandleQuery, FrameQuery, Knowledge, Selection, TimeQuery};
 pub use store::{
-    BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, MarketStore, QuarantineStore,
-    RowStream, TapeStore, TradeStore,
+    BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, MarketStore,
+    QuarantineStore, RowStream, TapeStore, TradeStore,
 };

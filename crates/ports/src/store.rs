@@ -57,7 +57,11 @@ pub trait CandleStore: Display + Debug + Send + Sync + 'static {
     async fn candle(&self, instrument: &Instrument, key: CandleKey) -> Result<Option<Candle>, StoreError>;
 
     /// All replaced versions of one candle, lowest revision first.
-    async fn superseded(&self, instrument: &Instrument, key: CandleKey) -> Result<Vec<SupersededCandle>, StoreError>;
+    async fn superseded(
+        &self,
+        instrument: &Instrument,
+        key: CandleKey,
+    ) -> Result<Vec<SupersededCandle>, StoreError>;
 }
 
 /// Reads trades.
@@ -75,8 +79,11 @@ pub trait BookStore: Display + Debug + Send + Sync + 'static {
     fn stream_books(&self, query: BookQuery) -> RowStream<'_, Arc<BookSnapshot>>;
 
     /// The sample last available at the instant: the greatest `(available_at, second)`.
-    async fn last_book(&self, instrument: &Instrument, as_of: Timestamp)
-    -> Result<Option<Arc<BookSnapshot>>, StoreError>;
+    async fn last_book(
+        &self,
+        instrument: &Instrument,
+        as_of: Timestamp,
+    ) -> Result<Option<Arc<BookSnapshot>>, StoreError>;
 
     /// Stored buckets with second and stamp of their sample, by second, stamp and price; superseded
     /// partial samples are left out.

@@ -1,1 +1,21 @@
-//! DataIngestionPipeline: the write side of onetape
+//! `DataIngestionPipeline`: the write side of onetape.
+//!
+//! Messages come from a feed or are pushed by the caller. Each one is processed by its instrument's
+//! engine, is visible in the cache at once, and is written to the store in batches, each in one
+//! transaction together with the instrument's clock: the store always holds a prefix of the tape.
+
+#![warn(missing_docs)]
+
+mod config;
+mod error;
+mod pipeline;
+mod push;
+mod slot;
+mod summary;
+mod writer;
+
+pub use config::PipelineConfig;
+pub use error::IngestError;
+pub use pipeline::DataIngestionPipeline;
+pub use push::PushedTrade;
+pub use summary::IngestSummary;

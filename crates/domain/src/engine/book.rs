@@ -97,7 +97,9 @@ impl BookStream {
 
     /// Start of the next second to be sampled, while samples are taken.
     pub fn next_second(&self) -> Option<Timestamp> {
-        self.state.next_second.filter(|_| self.state.live && !self.rebuilding)
+        self.state
+            .next_second
+            .filter(|_| self.state.live && !self.rebuilding)
     }
 
     /// What a diff would do. Re-delivered diffs rebuild the levels here, without effect.
@@ -126,7 +128,11 @@ impl BookStream {
 
     /// Keeps a diff for the next snapshot.
     pub fn buffer(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
-        self.book.buffer(TimedDiff { diff: diff.clone(), sent_at, received_at });
+        self.book.buffer(TimedDiff {
+            diff: diff.clone(),
+            sent_at,
+            received_at,
+        });
     }
 
     /// What a snapshot would do. One that was seen before rebuilds the levels here, without effect.
@@ -158,9 +164,15 @@ impl BookStream {
             self.state.bucket_size = bucket_size(snapshot);
         }
         for waiting in self.book.seed(snapshot) {
-            let TimedDiff { diff, sent_at, received_at } = &waiting;
+            let TimedDiff {
+                diff,
+                sent_at,
+                received_at,
+            } = &waiting;
             match self.book.fit(diff) {
-                Fit::Connects => self.apply_diff(diff, *sent_at, *received_at, seen, stamp, coverage, changes),
+                Fit::Connects => {
+                    self.apply_diff(diff, *sent_at, *received_at, seen, stamp, coverage, changes)
+                }
                 Fit::Stale => {}
                 Fit::Early | Fit::Breaks => {
                     self.book.clear();
@@ -171,7 +183,10 @@ impl BookStream {
     }
 
     /// Applies a diff that continues or starts the book.
-    #[expect(clippy::too_many_arguments, reason = "a diff is its times, its stamp and where its rows go")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a diff is its times, its stamp and where its rows go"
+    )]
     pub fn apply_diff(
         &mut self,
         diff: &BookDiff,
@@ -183,14 +198,59 @@ impl BookStream {
         changes: &mut Changes,
     ) {
         self.book.apply(diff);
-        self.state.position = diff.last_update;
+        if let Some(since) = coverage.silent_since().filter(|_| !self.book.is_crossed()) {
+            let reason = "book sequence is unbroken across the silence";
+            coverage.filled(since, sent_at, reason.into(), stamp, &mut changes.coverage);
+        }
+        self.settle(sent_at, received_at, seen, stamp, coverage, changes);
+    }
+
+    /// What a whole book that replaces the one before would do.
+    pub fn offer_state(&self, book: &FullBook) -> Effect {
+        if book.last_update > self.state.position {
+            Effect::Applies
+        } else {
+            Effect::None
+        }
+    }
+
+    /// Replaces the book.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a book is its times, its stamp and where its rows go"
+    )]
+    pub fn apply_state(
+        &mut self,
+        book: &FullBook,
+        sent_at: Timestamp,
+        received_at: Timestamp,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        if self.state.bucket_size.is_none() {
+            self.state.bucket_size = bucket_size(book);
+        }
+        self.book.resume(book);
+        self.rebuilding = false;
+        self.settle(sent_at, received_at, seen, stamp, coverage, changes);
+    }
+
+    /// Checks the book after a change, and goes on with it.
+    fn settle(
+        &mut self,
+        sent_at: Timestamp,
+        received_at: Timestamp,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        self.state.position = self.book.last_update();
         if self.book.is_crossed() {
             self.lose("crossed book", seen, stamp, coverage, changes);
             return;
-        }
-        if let Some(since) = coverage.silent_since() {
-            let reason = "book sequence is unbroken across the silence";
-            coverage.filled(since, sent_at, reason.into(), stamp, &mut changes.coverage);
         }
         if coverage.run().is_none() {
             coverage.begin(sent_at);
@@ -234,7 +294,11 @@ impl BookStream {
     ) {
         let Some(run) = coverage.run() else { return };
         while let Some(second) = self.next_second().filter(|second| second.plus(SECOND) <= until) {
-            let flags = SampleFlags { early, partial: false, covered: run <= second };
+            let flags = SampleFlags {
+                early,
+                partial: false,
+                covered: run <= second,
+            };
             if let Some(snapshot) = self.snapshot(second, flags, stamp) {
                 if flags.covered {
                     changes.imbalances.push(self.windows.next(&snapshot));
@@ -254,8 +318,13 @@ impl BookStream {
     /// Samples the unfinished second at an orderly end of feed.
     pub fn sample_partial(&mut self, stamp: Timestamp, changes: &mut Changes) {
         if let Some(second) = self.next_second() {
-            let flags = SampleFlags { partial: true, ..SampleFlags::default() };
-            changes.books.extend(self.snapshot(second, flags, stamp).map(Arc::new));
+            let flags = SampleFlags {
+                partial: true,
+                ..SampleFlags::default()
+            };
+            changes
+                .books
+                .extend(self.snapshot(second, flags, stamp).map(Arc::new));
             self.state.dirty = false;
         }
     }

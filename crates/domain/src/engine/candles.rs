@@ -21,17 +21,20 @@ pub struct CandleKey {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Series {
-    open: BTreeMap<Timestamp, Ohlcv>,
-    closed: BTreeMap<Timestamp, Candle>,
+pub(super) struct Series {
+    pub(super) open: BTreeMap<Timestamp, Ohlcv>,
+    pub(super) closed: BTreeMap<Timestamp, Candle>,
     /// Every closed candle at or after this is in `closed`; none where that holds for all.
-    floor: Option<Timestamp>,
+    pub(super) floor: Option<Timestamp>,
     loaded: BTreeMap<Timestamp, Option<Candle>>,
 }
 
 impl Series {
-    fn version(&self, open_time: Timestamp) -> Option<Candle> {
-        self.closed.get(&open_time).copied().or_else(|| self.loaded.get(&open_time).copied().flatten())
+    pub(super) fn version(&self, open_time: Timestamp) -> Option<Candle> {
+        self.closed
+            .get(&open_time)
+            .copied()
+            .or_else(|| self.loaded.get(&open_time).copied().flatten())
     }
 
     fn must_load(&self, open_time: Timestamp) -> bool {
@@ -40,7 +43,7 @@ impl Series {
             && !self.loaded.contains_key(&open_time)
     }
 
-    fn keep(&mut self, candle: Candle) {
+    pub(super) fn keep(&mut self, candle: Candle) {
         self.closed.insert(candle.open_time(), candle);
         while self.closed.len() > KEPT {
             if let Some((_, evicted)) = self.closed.pop_first() {
@@ -57,7 +60,7 @@ type Revised = BTreeMap<CandleKey, (Option<Candle>, Ohlcv)>;
 /// The candle state machine of one instrument.
 #[derive(Debug, Clone, Default)]
 pub struct CandleBook {
-    series: [Series; 6],
+    pub(super) series: [Series; 6],
 }
 
 impl CandleBook {
@@ -65,16 +68,29 @@ impl CandleBook {
     /// older ones), and the forming ones.
     pub fn restore(&mut self, timeframe: Timeframe, closed: &[Candle], complete: bool, forming: &[Candle]) {
         let series = &mut self.series[timeframe.index()];
-        series.floor = if complete { None } else { closed.first().map(Candle::open_time) };
+        series.floor = if complete {
+            None
+        } else {
+            closed.first().map(Candle::open_time)
+        };
         for candle in closed {
             series.keep(*candle);
         }
-        series.open = forming.iter().map(|candle| (candle.open_time(), *candle.ohlcv())).collect();
+        series.open = forming
+            .iter()
+            .map(|candle| (candle.open_time(), *candle.ohlcv()))
+            .collect();
     }
 
     /// Closed candles that must be [`load`](Self::load)ed before trades at these times can be added.
-    pub fn to_load(&self, times: impl Iterator<Item = Timestamp>, watermark: Option<Timestamp>) -> Vec<CandleKey> {
-        let Some(watermark) = watermark else { return Vec::new() };
+    pub fn to_load(
+        &self,
+        times: impl Iterator<Item = Timestamp>,
+        watermark: Option<Timestamp>,
+    ) -> Vec<CandleKey> {
+        let Some(watermark) = watermark else {
+            return Vec::new();
+        };
         let mut keys = Vec::new();
         for time in times {
             for timeframe in Timeframe::ALL {
@@ -92,7 +108,9 @@ impl CandleBook {
 
     /// Supplies what the store holds at a key; none where it holds no candle.
     pub fn load(&mut self, key: CandleKey, candle: Option<Candle>) {
-        self.series[key.timeframe.index()].loaded.insert(key.open_time, candle);
+        self.series[key.timeframe.index()]
+            .loaded
+            .insert(key.open_time, candle);
     }
 
     /// Adds the trades of one message; closed candles they fall into are revised, each once.
@@ -119,7 +137,10 @@ impl CandleBook {
                 let series = &mut self.series[timeframe.index()];
                 if is_closed(timeframe, open_time, watermark) {
                     let key = CandleKey { timeframe, open_time };
-                    revised.entry(key).or_insert_with(|| (series.version(open_time), sum)).1 = sum;
+                    revised
+                        .entry(key)
+                        .or_insert_with(|| (series.version(open_time), sum))
+                        .1 = sum;
                 } else {
                     series.open.insert(open_time, sum);
                 }
@@ -129,7 +150,10 @@ impl CandleBook {
             let revision = before.map_or(1, |candle| candle.revision() + 1);
             if let Ok(candle) = Candle::closed(key.timeframe, key.open_time, ohlcv, revision, stamp) {
                 self.series[key.timeframe.index()].keep(candle);
-                changes.push(CandleChange { candle, replaces: before });
+                changes.push(CandleChange {
+                    candle,
+                    replaces: before,
+                });
             }
         }
         for series in &mut self.series {
@@ -151,7 +175,9 @@ impl CandleBook {
             let open_time = timeframe.open_time(event_time);
             let series = &self.series[timeframe.index()];
             let base = if is_closed(timeframe, open_time, watermark) {
-                let touched = revised.get(&CandleKey { timeframe, open_time }).map(|entry| entry.1);
+                let touched = revised
+                    .get(&CandleKey { timeframe, open_time })
+                    .map(|entry| entry.1);
                 touched.or_else(|| series.version(open_time).map(|candle| *candle.ohlcv()))
             } else {
                 series.open.get(&open_time).copied()
@@ -174,13 +200,16 @@ impl CandleBook {
                 let (open_time, ohlcv) = entry.remove_entry();
                 if let Ok(candle) = Candle::closed(timeframe, open_time, ohlcv, 1, stamp) {
                     series.keep(candle);
-                    changes.push(CandleChange { candle, replaces: None });
+                    changes.push(CandleChange {
+                        candle,
+                        replaces: None,
+                    });
                 }
             }
         }
     }
 }
 
-fn is_closed(timeframe: Timeframe, open_time: Timestamp, watermark: Option<Timestamp>) -> bool {
+pub(super) fn is_closed(timeframe: Timeframe, open_time: Timestamp, watermark: Option<Timestamp>) -> bool {
     watermark.is_some_and(|watermark| timeframe.close_time(open_time) <= watermark)
 }

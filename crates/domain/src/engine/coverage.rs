@@ -25,7 +25,13 @@ pub struct StreamCoverage {
 impl StreamCoverage {
     /// A stream nothing is known of.
     pub fn new(stream: Stream) -> Self {
-        Self { stream, run: None, ended: Vec::new(), written: None, silent_since: None }
+        Self {
+            stream,
+            run: None,
+            ended: Vec::new(),
+            written: None,
+            silent_since: None,
+        }
     }
 
     /// Begin of the unbroken run, where one is open.
@@ -76,7 +82,14 @@ impl StreamCoverage {
     }
 
     /// Ends the run for good at `end`: what the log says beyond it is taken back.
-    pub fn lose(&mut self, end: Timestamp, seen: Timestamp, reason: String, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
+    pub fn lose(
+        &mut self,
+        end: Timestamp,
+        seen: Timestamp,
+        reason: String,
+        stamp: Timestamp,
+        log: &mut Vec<CoverageRow>,
+    ) {
         self.silent_since = None;
         if self.run.is_some() {
             self.end(end);
@@ -102,9 +115,21 @@ impl StreamCoverage {
         if self.written.is_some_and(|written| second <= written) {
             return;
         }
-        let runs: Vec<_> = self.ended.iter().copied().chain(self.run.map(|begin| (begin, second))).collect();
+        let runs: Vec<_> = self
+            .ended
+            .iter()
+            .copied()
+            .chain(self.run.map(|begin| (begin, second)))
+            .collect();
         for (begin, end) in runs {
-            self.log(begin, end.min(second), CoverageState::Alive, String::new(), stamp, log);
+            self.log(
+                begin,
+                end.min(second),
+                CoverageState::Alive,
+                String::new(),
+                stamp,
+                log,
+            );
         }
         self.ended.retain(|(_, end)| *end > second);
         self.written = Some(second);
@@ -120,7 +145,14 @@ impl StreamCoverage {
         log: &mut Vec<CoverageRow>,
     ) {
         if begin < end {
-            log.push(CoverageRow { stream: self.stream, begin, end, state, reason, available_at: stamp });
+            log.push(CoverageRow {
+                stream: self.stream,
+                begin,
+                end,
+                state,
+                reason,
+                available_at: stamp,
+            });
         }
     }
 }

@@ -95,10 +95,13 @@ impl LocalBook {
                 }
                 diff.first_update <= last || diff.previous_update == Some(last)
             }
-            (Phase::Live, BookRule::BinanceFutures) => diff.previous_update.is_some_and(|previous| previous <= last),
+            (Phase::Live, BookRule::BinanceFutures) => {
+                diff.previous_update.is_some_and(|previous| previous <= last)
+            }
             (_, BookRule::BinanceSpot) => diff.first_update <= last + 1,
         };
-        if diff.last_update <= last && !(self.phase == Phase::Seeded && self.rule == BookRule::BinanceFutures) {
+        if diff.last_update <= last && !(self.phase == Phase::Seeded && self.rule == BookRule::BinanceFutures)
+        {
             Fit::Stale
         } else if next {
             Fit::Connects
@@ -118,7 +121,11 @@ impl LocalBook {
     /// Replaces the content by a snapshot and returns the diffs that were waiting for it.
     pub fn seed(&mut self, snapshot: &FullBook) -> VecDeque<TimedDiff> {
         let side = |levels: &[BookLevel]| -> BTreeMap<Price, Quantity> {
-            levels.iter().filter(|level| !level.size.is_zero()).map(|level| (level.price, level.size)).collect()
+            levels
+                .iter()
+                .filter(|level| !level.size.is_zero())
+                .map(|level| (level.price, level.size))
+                .collect()
         };
         self.bids = side(&snapshot.bids);
         self.asks = side(&snapshot.asks);
@@ -160,12 +167,18 @@ impl LocalBook {
 
     /// Highest bid, where there is one.
     pub fn best_bid(&self) -> Option<BookLevel> {
-        self.bids.last_key_value().map(|(price, size)| BookLevel { price: *price, size: *size })
+        self.bids.last_key_value().map(|(price, size)| BookLevel {
+            price: *price,
+            size: *size,
+        })
     }
 
     /// Lowest ask, where there is one.
     pub fn best_ask(&self) -> Option<BookLevel> {
-        self.asks.first_key_value().map(|(price, size)| BookLevel { price: *price, size: *size })
+        self.asks.first_key_value().map(|(price, size)| BookLevel {
+            price: *price,
+            size: *size,
+        })
     }
 
     /// Whether the best bid is at or above the best ask: a sign of lost synchrony.
@@ -175,12 +188,27 @@ impl LocalBook {
 
     /// Bids, best first, at most `depth`.
     pub fn bids(&self, depth: usize) -> Vec<BookLevel> {
-        self.bids.iter().rev().take(depth).map(|(price, size)| BookLevel { price: *price, size: *size }).collect()
+        self.bids
+            .iter()
+            .rev()
+            .take(depth)
+            .map(|(price, size)| BookLevel {
+                price: *price,
+                size: *size,
+            })
+            .collect()
     }
 
     /// Asks, best first, at most `depth`.
     pub fn asks(&self, depth: usize) -> Vec<BookLevel> {
-        self.asks.iter().take(depth).map(|(price, size)| BookLevel { price: *price, size: *size }).collect()
+        self.asks
+            .iter()
+            .take(depth)
+            .map(|(price, size)| BookLevel {
+                price: *price,
+                size: *size,
+            })
+            .collect()
     }
 
     /// Number of levels on each side.
@@ -190,7 +218,11 @@ impl LocalBook {
 
     /// Everything, for a checkpoint.
     pub fn to_full(&self) -> FullBook {
-        FullBook { last_update: self.last_update, bids: self.bids(usize::MAX), asks: self.asks(usize::MAX) }
+        FullBook {
+            last_update: self.last_update,
+            bids: self.bids(usize::MAX),
+            asks: self.asks(usize::MAX),
+        }
     }
 
     /// The top as deep as a snapshot goes.

@@ -85,8 +85,14 @@ impl TradeStream {
     /// Takes stored trades back into the memory after a restart.
     pub fn restore(&mut self, trades: &[Trade]) {
         if self.ids == TradeIds::Unique {
-            self.recent.extend(trades.iter().map(|trade| (trade.key, trade.trade_id.clone())));
+            self.recent
+                .extend(trades.iter().map(|trade| (trade.key, trade.trade_id.clone())));
         }
+    }
+
+    /// Whether any trade was ever taken in.
+    pub fn has_trades(&self) -> bool {
+        self.aggregated.is_some()
     }
 
     /// Number of ids currently missing.
@@ -96,10 +102,16 @@ impl TradeStream {
 
     /// Sorts the trades of a message: new ones in its order, refused ones with their reason.
     pub fn select<'a>(&self, events: &'a [TradeEvent]) -> Selection<'a> {
-        let mut selection =
-            Selection { fresh: Vec::with_capacity(events.len()), refused: Vec::new(), passed_over: 0 };
+        let mut selection = Selection {
+            fresh: Vec::with_capacity(events.len()),
+            refused: Vec::new(),
+            passed_over: 0,
+        };
         for event in events {
-            if self.aggregated.is_some_and(|aggregated| aggregated != event.aggregate().is_some()) {
+            if self
+                .aggregated
+                .is_some_and(|aggregated| aggregated != event.aggregate().is_some())
+            {
                 selection.passed_over += 1;
                 continue;
             }
@@ -111,15 +123,31 @@ impl TradeStream {
         selection
     }
 
-    fn place<'a>(&self, event: &'a TradeEvent, before: &[NewTrade<'a>]) -> Result<Option<NewTrade<'a>>, Violations> {
+    fn place<'a>(
+        &self,
+        event: &'a TradeEvent,
+        before: &[NewTrade<'a>],
+    ) -> Result<Option<NewTrade<'a>>, Violations> {
         let event_time = event.event_time();
         if self.ids == TradeIds::Contiguous {
             let TradeId::Numeric(id) = event.id() else {
-                return Err(Violations::one("trade.id", "text", "must be a number at this venue"));
+                return Err(Violations::one(
+                    "trade.id",
+                    "text",
+                    "must be a number at this venue",
+                ));
             };
             let known = self.contains(*id) || before.iter().any(|new| new.key.sequence == *id);
-            let key = TradeKey { event_time, sequence: *id, index: 0 };
-            return Ok((!known).then(|| NewTrade { key, trade_id: id.to_string().into(), event }));
+            let key = TradeKey {
+                event_time,
+                sequence: *id,
+                index: 0,
+            };
+            return Ok((!known).then(|| NewTrade {
+                key,
+                trade_id: id.to_string().into(),
+                event,
+            }));
         }
         if self.forgotten.is_some_and(|limit| event_time < limit) {
             let reason = "is too old to tell a new trade from a re-delivery";
@@ -127,14 +155,20 @@ impl TradeStream {
         }
         let (sequence, trade_id): (i64, Box<str>) = match event.id() {
             TradeId::Numeric(id) => (*id, id.to_string().into()),
-            TradeId::Text { id, sequence } => (sequence.unwrap_or_else(|| hash(&[id.as_bytes()])), id.clone()),
+            TradeId::Text { id, sequence } => {
+                (sequence.unwrap_or_else(|| hash(&[id.as_bytes()])), id.clone())
+            }
             TradeId::Missing => {
                 let sequence = hash_fields(event);
                 (sequence, format!("h{sequence:016x}").into())
             }
         };
         let nameless = matches!(event.id(), TradeId::Missing);
-        let mut key = TradeKey { event_time, sequence, index: 0 };
+        let mut key = TradeKey {
+            event_time,
+            sequence,
+            index: 0,
+        };
         // An id already stored is a re-delivery; another trade under the same sequence takes the next index.
         loop {
             let stored = self.recent.get(&key);
@@ -160,7 +194,15 @@ impl TradeStream {
         match (highest, self.highest_time) {
             (Some(highest), Some(before)) if id > highest + 1 => {
                 coverage.begin(before.min(time));
-                self.open_gap(highest + 1, id - 1, before.min(time), before.max(time).plus(1), stamp, coverage, log);
+                self.open_gap(
+                    highest + 1,
+                    id - 1,
+                    before.min(time),
+                    before.max(time).plus(1),
+                    stamp,
+                    coverage,
+                    log,
+                );
             }
             (Some(highest), _) if id <= highest => self.fill(id, coverage, stamp, log),
             _ => self.resume(time, coverage, stamp, log),
@@ -175,24 +217,47 @@ impl TradeStream {
     pub fn forget(&mut self, watermark: Timestamp) {
         if self.ids == TradeIds::Unique {
             let limit = watermark.plus(-MEMORY);
-            let key = TradeKey { event_time: limit, sequence: i64::MIN, index: 0 };
-            if self.recent.first_key_value().is_some_and(|(first, _)| *first < key) {
+            let key = TradeKey {
+                event_time: limit,
+                sequence: i64::MIN,
+                index: 0,
+            };
+            if self
+                .recent
+                .first_key_value()
+                .is_some_and(|(first, _)| *first < key)
+            {
                 self.recent = self.recent.split_off(&key);
             }
             self.forgotten = Some(self.forgotten.map_or(limit, |forgotten| forgotten.max(limit)));
         }
     }
 
-    fn resume(&self, time: Timestamp, coverage: &mut StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
+    fn resume(
+        &self,
+        time: Timestamp,
+        coverage: &mut StreamCoverage,
+        stamp: Timestamp,
+        log: &mut Vec<CoverageRow>,
+    ) {
         if let Some(since) = coverage.silent_since() {
             if self.ids == TradeIds::Contiguous {
-                coverage.filled(since, time, "trade ids are unbroken across the silence".into(), stamp, log);
+                coverage.filled(
+                    since,
+                    time,
+                    "trade ids are unbroken across the silence".into(),
+                    stamp,
+                    log,
+                );
             }
             coverage.begin(time.max(since));
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a gap is its ids, its times and where it is written")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a gap is its ids, its times and where it is written"
+    )]
     fn open_gap(
         &mut self,
         first_id: i64,
@@ -203,16 +268,33 @@ impl TradeStream {
         coverage: &mut StreamCoverage,
         log: &mut Vec<CoverageRow>,
     ) {
-        coverage.gap(begin, end, format!("missing trade ids {first_id}..={last_id}"), stamp, log);
+        coverage.gap(
+            begin,
+            end,
+            format!("missing trade ids {first_id}..={last_id}"),
+            stamp,
+            log,
+        );
         if self.gaps.len() == MAX_OPEN_GAPS {
             self.gaps.pop_first();
         }
         let missing = last_id.abs_diff(first_id) + 1;
-        self.gaps.insert(first_id, Gap { first_id, last_id, missing, begin, end });
+        self.gaps.insert(
+            first_id,
+            Gap {
+                first_id,
+                last_id,
+                missing,
+                begin,
+                end,
+            },
+        );
     }
 
     fn fill(&mut self, id: i64, coverage: &StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
-        let Some((first_id, gap)) = self.gaps.range_mut(..=id).next_back() else { return };
+        let Some((first_id, gap)) = self.gaps.range_mut(..=id).next_back() else {
+            return;
+        };
         if id > gap.last_id {
             return;
         }
@@ -226,7 +308,10 @@ impl TradeStream {
     }
 
     fn contains(&self, id: i64) -> bool {
-        self.seen.range(..=id).next_back().is_some_and(|(_, end)| id <= *end)
+        self.seen
+            .range(..=id)
+            .next_back()
+            .is_some_and(|(_, end)| id <= *end)
     }
 
     fn insert(&mut self, id: i64) {
@@ -255,7 +340,15 @@ fn hash(parts: &[&[u8]]) -> i64 {
 }
 
 fn hash_fields(event: &TradeEvent) -> i64 {
-    let (price, size) = (decimal::canonical(event.price().get()), decimal::canonical(event.size().get()));
+    let (price, size) = (
+        decimal::canonical(event.price().get()),
+        decimal::canonical(event.size().get()),
+    );
     let time = event.event_time().micros().to_le_bytes();
-    hash(&[&time, price.as_bytes(), size.as_bytes(), event.side().as_str().as_bytes()])
+    hash(&[
+        &time,
+        price.as_bytes(),
+        size.as_bytes(),
+        event.side().as_str().as_bytes(),
+    ])
 }

@@ -1,2 +1,5 @@
 //! Tests of the domain against known numbers.
+mod book;
+mod candles;
 mod indicators;
+mod tape;

@@ -1,0 +1,43 @@
+//! Settings of the pipeline, each with its limit.
+
+use std::time::Duration;
+
+/// How the pipeline batches, waits and gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PipelineConfig {
+    /// Rows of an instrument that make a batch due. While a write is under way rows gather, so that
+    /// batches grow under backlog.
+    pub batch_size: usize,
+    /// Age at which rows are written even if they are fewer.
+    pub flush_interval: Duration,
+    /// Rows that may wait for the store; beyond it the feed is held back.
+    pub max_pending_rows: usize,
+    /// Refused records that may wait for the store; beyond it the feed is held back.
+    pub max_pending_quarantine: usize,
+    /// How long a failing store is retried before the pipeline gives up.
+    pub retry_for: Duration,
+    /// First pause between retries; later ones double, with jitter, up to `max_retry_pause`.
+    pub first_retry_pause: Duration,
+    /// Longest pause between retries.
+    pub max_retry_pause: Duration,
+    /// Closed candles of each timeframe read back from the store when an instrument starts.
+    pub restore_candles: usize,
+    /// Events taken from a feed at once.
+    pub feed_chunk: usize,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 100,
+            flush_interval: Duration::from_secs(5),
+            max_pending_rows: 50_000,
+            max_pending_quarantine: 1_000,
+            retry_for: Duration::from_secs(300),
+            first_retry_pause: Duration::from_millis(100),
+            max_retry_pause: Duration::from_secs(10),
+            restore_candles: 900,
+            feed_chunk: 1_024,
+        }
+    }
+}

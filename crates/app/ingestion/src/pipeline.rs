@@ -1,0 +1,468 @@
+//! The pipeline: feeds and pushes in, cache at once, store in batches.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use onetape_domain::engine::local_book::LocalBook;
+use onetape_domain::engine::trades::MEMORY;
+use onetape_domain::engine::{InstrumentEngine, Outcome, Step};
+use onetape_domain::frame::FrameShape;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::{FeedMessage, QuarantinedRecord};
+use onetape_domain::time::{TimeRange, Timestamp};
+use onetape_domain::venue::{TradeIds, VenueRules};
+use onetape_ports::{
+    Feed, FeedEvent, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, Selection, TimeQuery,
+    WallClock,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::config::PipelineConfig;
+use crate::error::IngestError;
+use crate::slot::Slot;
+use crate::summary::IngestSummary;
+use crate::writer;
+
+pub(crate) type SharedSlot = Arc<Mutex<Slot>>;
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn MarketStore>,
+    pub(crate) cache: Option<Arc<dyn HotCache>>,
+    pub(crate) clock: Arc<dyn WallClock>,
+    config: PipelineConfig,
+    slots: RwLock<HashMap<Instrument, SharedSlot>>,
+    /// Held while an instrument is being loaded, so that it is loaded once.
+    loading: tokio::sync::Mutex<()>,
+    /// Held while batches are written: those of an instrument build on one another.
+    writing: tokio::sync::Mutex<()>,
+    quarantine: Mutex<Vec<QuarantinedRecord>>,
+    summary: Mutex<IngestSummary>,
+    failure: Mutex<Option<IngestError>>,
+    closing: AtomicBool,
+    /// Wakes the writer.
+    due: Notify,
+    /// Wakes those who wait for the writer.
+    progress: Notify,
+}
+
+/// Takes market data in, serves it to the cache at once and to the store durably.
+///
+/// Cheap to clone; all clones are the same pipeline. Rows are durable after [`flush`](Self::flush),
+/// [`shutdown`](Self::shutdown), or at the latest `flush_interval` after they came while the store works.
+#[derive(Clone)]
+pub struct DataIngestionPipeline {
+    pub(crate) inner: Arc<Inner>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl DataIngestionPipeline {
+    /// Starts a pipeline and its writer task on the current tokio runtime.
+    pub fn start(
+        store: Arc<dyn MarketStore>,
+        cache: Option<Arc<dyn HotCache>>,
+        clock: Arc<dyn WallClock>,
+        config: PipelineConfig,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            store,
+            cache,
+            clock,
+            config,
+            slots: RwLock::default(),
+            loading: tokio::sync::Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            quarantine: Mutex::default(),
+            summary: Mutex::default(),
+            failure: Mutex::default(),
+            closing: AtomicBool::new(false),
+            due: Notify::new(),
+            progress: Notify::new(),
+        });
+        let writer = tokio::spawn(write_until_closed(inner.clone()));
+        Self {
+            inner,
+            writer: Arc::new(Mutex::new(Some(writer))),
+        }
+    }
+
+    /// Runs a feed to its end, then samples the unfinished second of each book and makes everything
+    /// durable, the full-depth books included. Returns the counts of this pipeline so far.
+    ///
+    /// The call may be dropped at any point: what was taken in is written on by the pipeline.
+    ///
+    /// # Errors
+    /// [`IngestError::Feed`] when the feed fails, after all it delivered was made durable, and what
+    /// [`flush`](Self::flush) reports.
+    pub async fn run(&self, feed: &mut dyn Feed) -> Result<IngestSummary, IngestError> {
+        let rules = feed.rules();
+        let mut events = Vec::with_capacity(self.inner.config.feed_chunk);
+        loop {
+            events.clear();
+            let more = feed.next_batch(&mut events, self.inner.config.feed_chunk).await;
+            for event in events.drain(..) {
+                match event {
+                    FeedEvent::Message(message) => {
+                        self.inner.ingest(&message, rules, "feed").await?;
+                    }
+                    FeedEvent::Quarantined(record) => self.inner.quarantine(record),
+                }
+            }
+            self.inner.hold_back().await?;
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.flush().await?;
+                    return Err(IngestError::Feed(Arc::new(error)));
+                }
+            }
+        }
+        self.end_of_feed().await?;
+        Ok(self.summary())
+    }
+
+    /// Takes one message in. It is visible in the cache when this returns, and durable later.
+    ///
+    /// # Errors
+    /// When the instrument cannot be loaded, or the pipeline has failed or was shut down.
+    pub async fn ingest(&self, message: &FeedMessage, rules: VenueRules) -> Result<Step, IngestError> {
+        self.inner.hold_back().await?;
+        self.inner.ingest(message, rules, "push").await
+    }
+
+    /// Waits until everything taken in so far is in the store.
+    ///
+    /// # Errors
+    /// The failure of the writer, if it failed.
+    pub async fn flush(&self) -> Result<(), IngestError> {
+        self.inner.write_all(false).await
+    }
+
+    /// Ends the feed in order: one partial sample of each book that changed since its last one, then
+    /// everything is made durable together with the full-depth books. Closes no candle.
+    ///
+    /// # Errors
+    /// The failure of the writer, if it failed.
+    pub async fn end_of_feed(&self) -> Result<(), IngestError> {
+        let now = self.inner.clock.monotonic_micros();
+        for slot in self.inner.all_slots() {
+            slot.lock().end_of_feed(self.inner.cache.as_deref(), now, |rows| {
+                self.inner.summary.lock().count_rows(rows)
+            });
+        }
+        self.inner.write_all(true).await
+    }
+
+    /// Writes what is pending and stops. Nothing may be ingested afterwards.
+    ///
+    /// # Errors
+    /// [`IngestError::Deadline`] when rows are left after `deadline`, or the failure of the writer.
+    pub async fn shutdown(&self, deadline: std::time::Duration) -> Result<IngestSummary, IngestError> {
+        let result = tokio::time::timeout(deadline, self.inner.write_all(true)).await;
+        self.inner.closing.store(true, Ordering::Release);
+        self.inner.due.notify_one();
+        let writer = self.writer.lock().take();
+        if let Some(writer) = writer {
+            writer.abort();
+        }
+        match result {
+            Ok(result) => result.map(|()| self.summary()),
+            Err(_) => Err(IngestError::Deadline {
+                rows: self.inner.pending_rows(),
+            }),
+        }
+    }
+
+    /// Counts since the start.
+    pub fn summary(&self) -> IngestSummary {
+        let mut summary = self.inner.summary.lock().clone();
+        for (instrument, slot) in self.inner.slots.read().iter() {
+            summary.clocks.extend(
+                slot.lock()
+                    .engine
+                    .issued()
+                    .map(|issued| (instrument.clone(), issued)),
+            );
+        }
+        summary
+    }
+}
+
+impl Inner {
+    /// Processes one message, loading its instrument and old candles where needed.
+    pub(crate) async fn ingest(
+        &self,
+        message: &FeedMessage,
+        rules: VenueRules,
+        origin: &str,
+    ) -> Result<Step, IngestError> {
+        let slot = match self.slot(&message.instrument) {
+            Some(slot) => slot,
+            None => self.load(&message.instrument, rules).await?,
+        };
+        let cache = self.cache.as_deref();
+        let step = loop {
+            let now = self.clock.monotonic_micros();
+            let (step, rows) = {
+                let mut slot = slot.lock();
+                let step = slot.process(message, cache, now, |rows| self.summary.lock().count_rows(rows));
+                (step, slot.pending_rows())
+            };
+            let Outcome::NeedsCandles(keys) = &step.outcome else {
+                if rows >= self.config.batch_size {
+                    self.due.notify_one();
+                }
+                break step;
+            };
+            for key in keys {
+                let found = self.store.candle(&message.instrument, *key).await;
+                let candle = found.map_err(|error| writer::store_error(&message.instrument, error))?;
+                slot.lock().engine.load_candle(*key, candle);
+            }
+        };
+        self.summary.lock().count_step(&step);
+        if let Outcome::Refused(violations) = &step.outcome {
+            self.refuse(
+                message,
+                violations.clone(),
+                origin,
+                &format!("{:?}", message.payload),
+            );
+        }
+        for (event, violations) in &step.refused {
+            self.refuse(message, violations.clone(), origin, &format!("{event:?}"));
+        }
+        Ok(step)
+    }
+
+    fn refuse(
+        &self,
+        message: &FeedMessage,
+        violations: onetape_domain::violation::Violations,
+        origin: &str,
+        payload: &str,
+    ) {
+        let mut record = QuarantinedRecord::new(origin, violations, payload.as_bytes());
+        record.instrument = Some(message.instrument.clone());
+        record.received_at = Some(message.received_at);
+        self.quarantine.lock().push(record);
+        self.due.notify_one();
+    }
+
+    /// Puts a record that could not be understood aside.
+    pub(crate) fn quarantine(&self, record: QuarantinedRecord) {
+        tracing::warn!(origin = record.origin, reason = %record.violations, "record quarantined");
+        let mut summary = self.summary.lock();
+        summary.messages += 1;
+        summary.quarantined += 1;
+        drop(summary);
+        self.quarantine.lock().push(record);
+    }
+
+    fn slot(&self, instrument: &Instrument) -> Option<SharedSlot> {
+        self.slots.read().get(instrument).cloned()
+    }
+
+    fn all_slots(&self) -> Vec<SharedSlot> {
+        self.slots.read().values().cloned().collect()
+    }
+
+    fn pending_rows(&self) -> usize {
+        self.all_slots()
+            .iter()
+            .map(|slot| slot.lock().pending_rows())
+            .sum()
+    }
+
+    /// Starts an instrument, or resumes it where the store left off.
+    async fn load(&self, instrument: &Instrument, rules: VenueRules) -> Result<SharedSlot, IngestError> {
+        let _loading = self.loading.lock().await;
+        if let Some(slot) = self.slot(instrument) {
+            return Ok(slot);
+        }
+        let failed = |error| writer::store_error(instrument, error);
+        let slot = match self.store.clock(instrument).await.map_err(failed)? {
+            None => Slot::new(InstrumentEngine::new(instrument.clone(), rules), None),
+            Some(clock) => {
+                let limit = self.config.restore_candles;
+                let query = FrameQuery {
+                    instrument: instrument.clone(),
+                    as_of: clock.issued,
+                    shape: FrameShape {
+                        candles: limit,
+                        context_window: 0,
+                        imbalances: 360,
+                    },
+                    knowledge: Knowledge::AsRecorded,
+                };
+                let parts = self.store.frame_parts(&query).await.map_err(failed)?;
+                let recent = self.recent_trades(instrument, rules, clock.issued).await?;
+                let issued = clock.issued;
+                let engine = InstrumentEngine::restore(rules, clock.clone(), &parts, limit, &recent)
+                    .map_err(|violations| IngestError::Corrupt {
+                        instrument: instrument.clone(),
+                        violations,
+                    })?;
+                if let Some(cache) = &self.cache {
+                    cache.start(&clock, parts, limit);
+                }
+                Slot::new(engine, Some(issued))
+            }
+        };
+        let slot = Arc::new(Mutex::new(slot));
+        self.slots.write().insert(instrument.clone(), slot.clone());
+        Ok(slot)
+    }
+
+    async fn recent_trades(
+        &self,
+        instrument: &Instrument,
+        rules: VenueRules,
+        issued: Timestamp,
+    ) -> Result<Vec<onetape_domain::trade::Trade>, IngestError> {
+        use futures::TryStreamExt;
+        if rules.trade_ids == TradeIds::Contiguous {
+            return Ok(Vec::new());
+        }
+        let start = issued.plus(-2 * MEMORY);
+        let range = TimeRange::try_new(start, Timestamp::LATEST).unwrap_or(TimeRange::ALL);
+        let query = TimeQuery {
+            instrument: instrument.clone(),
+            selection: Selection::Range(range),
+            as_of: issued,
+        };
+        self.store
+            .stream_trades(query)
+            .try_collect()
+            .await
+            .map_err(|error| writer::store_error(instrument, error))
+    }
+
+    /// Holds the caller back while too much waits for the store.
+    async fn hold_back(&self) -> Result<(), IngestError> {
+        loop {
+            let progress = self.progress.notified();
+            if let Some(failure) = &*self.failure.lock() {
+                return Err(failure.clone());
+            }
+            if self.closing.load(Ordering::Acquire) {
+                return Err(IngestError::Closed);
+            }
+            let full = self.pending_rows() >= self.config.max_pending_rows
+                || self.quarantine.lock().len() >= self.config.max_pending_quarantine;
+            if !full {
+                return Ok(());
+            }
+            self.due.notify_one();
+            progress.await;
+        }
+    }
+
+    /// Writes everything pending, whoever else writes meanwhile.
+    async fn write_all(&self, with_books: bool) -> Result<(), IngestError> {
+        if let Some(failure) = &*self.failure.lock() {
+            return Err(failure.clone());
+        }
+        let _writing = self.writing.lock().await;
+        for slot in self.all_slots() {
+            // Once for what was on its way, once for what came since.
+            self.write_slot(&slot, with_books).await?;
+            self.write_slot(&slot, with_books).await?;
+        }
+        self.write_quarantined().await
+    }
+
+    async fn write_slot(&self, slot: &SharedSlot, with_book: bool) -> Result<(), IngestError> {
+        let Some(batch) = slot.lock().take(with_book) else {
+            return Ok(());
+        };
+        let (batch, expected) = &*batch;
+        let result = writer::write_batch(&self.store, batch, *expected, &self.config).await;
+        match &result {
+            Ok(()) => {
+                slot.lock().written(batch.clock.issued);
+                if let Some(cache) = &self.cache {
+                    cache.durable(&batch.instrument, batch.clock.issued);
+                }
+            }
+            Err(error) => *self.failure.lock() = Some(error.clone()),
+        }
+        self.progress.notify_waiters();
+        result
+    }
+
+    async fn write_quarantined(&self) -> Result<(), IngestError> {
+        let records = self.quarantine.lock().clone();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let result = writer::write_quarantine(&self.store, &records, &self.config).await;
+        match &result {
+            // Only now: a call dropped on the way leaves them for the next one.
+            Ok(()) => drop(self.quarantine.lock().drain(..records.len())),
+            Err(error) => *self.failure.lock() = Some(error.clone()),
+        }
+        self.progress.notify_waiters();
+        result
+    }
+
+    /// Writes the slots that are due by size or age, and refused records.
+    async fn write_due(&self) -> Result<(), IngestError> {
+        let _writing = self.writing.lock().await;
+        let interval = i64::try_from(self.config.flush_interval.as_micros()).unwrap_or(i64::MAX);
+        for slot in self.all_slots() {
+            let due = {
+                let slot = slot.lock();
+                let aged = slot
+                    .since()
+                    .is_some_and(|since| self.clock.monotonic_micros() - since >= interval);
+                aged || slot.pending_rows() >= self.config.batch_size
+            };
+            if due {
+                self.write_slot(&slot, false).await?;
+            }
+        }
+        self.write_quarantined().await
+    }
+}
+
+/// The writer task: wakes when a batch is due by size, and often enough to write what is due by age.
+async fn write_until_closed(inner: Arc<Inner>) {
+    let tick = (inner.config.flush_interval / 8).max(std::time::Duration::from_millis(10));
+    while !inner.closing.load(Ordering::Acquire) {
+        // A timeout only means that nothing became due by size.
+        let _ = tokio::time::timeout(tick, inner.due.notified()).await;
+        if let Err(error) = inner.write_due().await {
+            let chain = std::error::Error::source(&error)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            tracing::error!(error = %error, cause = chain, "the writer stopped");
+            inner.progress.notify_waiters();
+            return;
+        }
+    }
+}
+
+impl LiveBookSource for DataIngestionPipeline {
+    fn live_book(&self, instrument: &Instrument) -> Option<LocalBook> {
+        self.inner.slot(instrument)?.lock().engine.live_book().cloned()
+    }
+}
+
+impl fmt::Display for DataIngestionPipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ingestion into {}", self.inner.store)
+    }
+}
+
+impl fmt::Debug for DataIngestionPipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataIngestionPipeline")
+            .field("store", &self.inner.store.to_string())
+            .finish_non_exhaustive()
+    }
+}

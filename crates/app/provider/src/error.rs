@@ -1,0 +1,58 @@
+//! Why an answer could not be given.
+
+use onetape_domain::instrument::Instrument;
+use onetape_domain::quality::Tier;
+use onetape_domain::time::Timestamp;
+use onetape_domain::violation::Violations;
+use onetape_ports::StoreError;
+
+/// A failed read.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The request itself is wrong.
+    #[error("bad request: {0}")]
+    Invalid(#[from] Violations),
+    /// Nothing was ever stored of the instrument.
+    #[error("there is no data of {instrument}{hint}")]
+    UnknownInstrument {
+        /// What was asked for.
+        instrument: Instrument,
+        /// What there is instead, for people.
+        hint: String,
+    },
+    /// A strict request for an instant the reader's clock has not reached.
+    #[error("{requested} is not reached yet: the clock of {instrument} stands at {clock}")]
+    Future {
+        /// What was asked for.
+        instrument: Instrument,
+        /// The instant asked for.
+        requested: Timestamp,
+        /// The last instant that can be proven.
+        clock: Timestamp,
+    },
+    /// Neither cache nor store can prove the answer.
+    #[error("{instrument} at {as_of} is unavailable: {reason}")]
+    Unavailable {
+        /// What was asked for.
+        instrument: Instrument,
+        /// The instant.
+        as_of: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// A section is less complete than the caller demands.
+    #[error("section {section} is {tier}, {coverage} % covered, but at least {demanded} was demanded", tier = tier.as_str(), demanded = demanded.as_str())]
+    Quality {
+        /// Which section.
+        section: String,
+        /// What it is.
+        tier: Tier,
+        /// Its coverage in percent.
+        coverage: String,
+        /// What was demanded.
+        demanded: Tier,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,373 @@
+//! The provider: resolves the instant, chooses the route, assembles the answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onetape_domain::canonical;
+use onetape_domain::coverage::Stream;
+use onetape_domain::frame::{
+    CandleSection, DataSource, FrameMetadata, FrameParts, FrameShape, InferenceDataFrame, assemble,
+    candle_section, fill_flat,
+};
+use onetape_domain::instrument::Instrument;
+use onetape_domain::quality::{Quality, Tier};
+use onetape_domain::time::{Timeframe, Timestamp};
+use onetape_ports::{
+    CacheStatistics, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, WallClock,
+};
+
+use crate::error::ProviderError;
+use crate::request::{FillPolicy, ProviderConfig, Request};
+
+/// Aligned candles of several timeframes at one instant.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct MultiTimeframeData {
+    /// Whose candles.
+    pub symbol: Instrument,
+    /// The effective instant: nothing later is in the answer.
+    pub as_of: Timestamp,
+    /// Candles of each timeframe asked for, closed ones and, last, the forming ones.
+    pub candles: BTreeMap<Timeframe, CandleSection>,
+    /// Route and timing; left out of the canonical form.
+    #[serde(skip)]
+    pub metadata: Option<FrameMetadata>,
+}
+
+impl MultiTimeframeData {
+    /// The canonical text.
+    pub fn to_canonical_json(&self) -> String {
+        canonical::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Unified access to all market data: one call, one truth. Cheap to clone.
+#[derive(Clone)]
+pub struct UnifiedDataProvider {
+    pub(crate) store: Arc<dyn MarketStore>,
+    pub(crate) cache: Option<Arc<dyn HotCache>>,
+    pub(crate) live: Option<Arc<dyn LiveBookSource>>,
+    pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) config: Arc<ProviderConfig>,
+}
+
+/// Parts of an answer, with the instant they are for and the route they took.
+pub(crate) struct Answer {
+    pub(crate) as_of: Timestamp,
+    pub(crate) parts: FrameParts,
+    pub(crate) source: DataSource,
+}
+
+impl UnifiedDataProvider {
+    /// A provider that reads from a store only.
+    pub fn new(store: Arc<dyn MarketStore>, clock: Arc<dyn WallClock>, config: ProviderConfig) -> Self {
+        Self {
+            store,
+            cache: None,
+            live: None,
+            clock,
+            config: Arc::new(config),
+        }
+    }
+
+    /// The same with a cache in front of the store.
+    #[must_use]
+    pub fn with_cache(self, cache: Arc<dyn HotCache>) -> Self {
+        Self {
+            cache: Some(cache),
+            ..self
+        }
+    }
+
+    /// The same with a source of live books.
+    #[must_use]
+    pub fn with_live_books(self, live: Arc<dyn LiveBookSource>) -> Self {
+        Self {
+            live: Some(live),
+            ..self
+        }
+    }
+
+    /// Counters of the cache, where there is one.
+    pub fn cache_statistics(&self) -> Option<CacheStatistics> {
+        self.cache.as_ref().map(|cache| cache.statistics())
+    }
+
+    /// Parses a symbol: `binance:BTC/USDT`, or a bare one at the default venue.
+    ///
+    /// # Errors
+    /// [`ProviderError::Invalid`] naming the broken rule.
+    pub fn instrument(&self, symbol: &str) -> Result<Instrument, ProviderError> {
+        Ok(Instrument::parse_with_default(
+            symbol,
+            &self.config.default_exchange,
+        )?)
+    }
+
+    /// Complete inference data at an instant: six timeframes, book, buckets, imbalances, indicators
+    /// and the context window before it. No timestamp means the instrument's clock.
+    ///
+    /// # Errors
+    /// As [`inference`](Self::inference).
+    pub async fn get_inference_data(
+        &self,
+        symbol: &str,
+        timestamp: Option<Timestamp>,
+        context_window: Duration,
+    ) -> Result<InferenceDataFrame, ProviderError> {
+        let instrument = self.instrument(symbol)?;
+        self.inference(
+            &instrument,
+            &Request {
+                timestamp,
+                context_window,
+                ..Request::default()
+            },
+        )
+        .await
+    }
+
+    /// [`get_inference_data`](Self::get_inference_data) with all options.
+    ///
+    /// # Errors
+    /// - [`ProviderError::Invalid`] for limits that are too large;
+    /// - [`ProviderError::UnknownInstrument`] when nothing was ever stored of it;
+    /// - [`ProviderError::Future`] for a strict request beyond the clock;
+    /// - [`ProviderError::Unavailable`] when neither cache nor store can prove the answer;
+    /// - [`ProviderError::Quality`] when a section is worse than demanded;
+    /// - [`ProviderError::Store`] when the store fails.
+    pub async fn inference(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+    ) -> Result<InferenceDataFrame, ProviderError> {
+        let started = self.clock.monotonic_micros();
+        let shape = request.check(&self.config)?;
+        let answer = self.answer(instrument, request, shape).await?;
+        let mut frame = assemble(instrument.clone(), answer.as_of, shape, &answer.parts)?;
+        if let Some(demanded) = request.min_quality {
+            check_quality(frame.qualities(), demanded)?;
+        }
+        frame.metadata = Some(self.metadata(&answer, request, started));
+        Ok(frame)
+    }
+
+    /// Candles of several timeframes at one instant.
+    ///
+    /// # Errors
+    /// As [`inference`](Self::inference).
+    pub async fn get_multi_timeframe_data(
+        &self,
+        symbol: &str,
+        timeframes: &[Timeframe],
+        timestamp: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<MultiTimeframeData, ProviderError> {
+        let instrument = self.instrument(symbol)?;
+        self.multi_timeframe(
+            &instrument,
+            timeframes,
+            &Request {
+                timestamp,
+                limit,
+                ..Request::default()
+            },
+        )
+        .await
+    }
+
+    /// [`get_multi_timeframe_data`](Self::get_multi_timeframe_data) with all options.
+    ///
+    /// # Errors
+    /// As [`inference`](Self::inference).
+    pub async fn multi_timeframe(
+        &self,
+        instrument: &Instrument,
+        timeframes: &[Timeframe],
+        request: &Request,
+    ) -> Result<MultiTimeframeData, ProviderError> {
+        let started = self.clock.monotonic_micros();
+        let shape = FrameShape {
+            context_window: 0,
+            ..request.check(&self.config)?
+        };
+        let answer = self.answer(instrument, request, shape).await?;
+        let (covered, end) = (
+            answer.parts.covered(Stream::Trades),
+            answer.parts.watermark_second(),
+        );
+        let forming = answer.parts.forming()?;
+        let mut candles = BTreeMap::new();
+        for timeframe in timeframes {
+            let closed = &answer.parts.candles[timeframe.index()];
+            let mut rows = match (request.fill, end) {
+                (FillPolicy::Flat, Some(end)) => fill_flat(closed, *timeframe, request.limit, &covered, end),
+                _ => closed[closed.len().saturating_sub(request.limit)..].to_vec(),
+            };
+            rows.extend_from_slice(&forming[timeframe.index()]);
+            candles.insert(*timeframe, candle_section(rows, &covered, end));
+        }
+        if let Some(demanded) = request.min_quality {
+            check_quality(
+                candles
+                    .iter()
+                    .map(|(tf, section)| (format!("ohlcv_{tf}"), &section.quality)),
+                demanded,
+            )?;
+        }
+        let metadata = Some(self.metadata(&answer, request, started));
+        Ok(MultiTimeframeData {
+            symbol: instrument.clone(),
+            as_of: answer.as_of,
+            candles,
+            metadata,
+        })
+    }
+
+    /// Gets the parts of an answer from the cache where it can prove them, else from the store.
+    pub(crate) async fn answer(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+        shape: FrameShape,
+    ) -> Result<Answer, ProviderError> {
+        let as_of = request.timestamp.unwrap_or(Timestamp::LATEST);
+        let query = FrameQuery {
+            instrument: instrument.clone(),
+            as_of,
+            shape,
+            knowledge: request.knowledge,
+        };
+        let issued = self.cache.as_ref().and_then(|cache| cache.issued(instrument));
+        if let Some(clock) =
+            issued.filter(|clock| request.strict && as_of > *clock && request.timestamp.is_some())
+        {
+            return Err(ProviderError::Future {
+                instrument: instrument.clone(),
+                requested: as_of,
+                clock,
+            });
+        }
+        if let Some(cache) = self
+            .cache
+            .as_ref()
+            .filter(|_| request.knowledge == Knowledge::AsRecorded)
+            && let Some((as_of, parts)) = cache.frame_parts(&query)
+        {
+            return Ok(Answer {
+                as_of,
+                parts,
+                source: DataSource::Cache,
+            });
+        }
+        let clock = self.resolve(instrument, request, issued).await?;
+        let parts = self
+            .store
+            .frame_parts(&FrameQuery {
+                as_of: clock,
+                ..query
+            })
+            .await?;
+        Ok(Answer {
+            as_of: clock,
+            parts,
+            source: DataSource::Database,
+        })
+    }
+
+    /// The instant the store can answer for.
+    pub(crate) async fn resolve(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+        issued: Option<Timestamp>,
+    ) -> Result<Timestamp, ProviderError> {
+        let Some(flushed) = self.store.flushed(instrument).await? else {
+            return Err(self.unknown(instrument).await?);
+        };
+        let requested = request.timestamp.unwrap_or(Timestamp::LATEST);
+        if requested <= flushed {
+            return Ok(requested);
+        }
+        let wanted = issued.map_or(flushed, |issued| issued.min(requested));
+        if wanted > flushed && request.timestamp.is_some() {
+            let reason = format!("the cache does not hold it, and the store has come to {flushed}");
+            return Err(ProviderError::Unavailable {
+                instrument: instrument.clone(),
+                as_of: wanted,
+                reason,
+            });
+        }
+        if request.strict && request.timestamp.is_some() {
+            return Err(ProviderError::Future {
+                instrument: instrument.clone(),
+                requested,
+                clock: flushed,
+            });
+        }
+        Ok(flushed)
+    }
+
+    async fn unknown(&self, instrument: &Instrument) -> Result<ProviderError, ProviderError> {
+        let known: Vec<String> = self
+            .store
+            .instruments()
+            .await?
+            .iter()
+            .take(8)
+            .map(ToString::to_string)
+            .collect();
+        let hint = if known.is_empty() {
+            "; the store is empty".to_owned()
+        } else {
+            format!("; the store has {}", known.join(", "))
+        };
+        Ok(ProviderError::UnknownInstrument {
+            instrument: instrument.clone(),
+            hint,
+        })
+    }
+
+    pub(crate) fn metadata(&self, answer: &Answer, request: &Request, started: i64) -> FrameMetadata {
+        let elapsed = self.clock.monotonic_micros().saturating_sub(started);
+        let staleness_us = request
+            .timestamp
+            .is_none()
+            .then(|| self.clock.now().since(answer.as_of));
+        let limit = i64::try_from(self.config.stale_after.as_micros()).unwrap_or(i64::MAX);
+        FrameMetadata {
+            data_source: answer.source,
+            query_latency_ms: Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
+                * 1_000.0,
+            requested: request.timestamp,
+            staleness_us,
+            stale: staleness_us.is_some_and(|staleness| staleness > limit),
+        }
+    }
+}
+
+impl fmt::Debug for UnifiedDataProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnifiedDataProvider")
+            .field("store", &self.store.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn check_quality<'a>(
+    sections: impl Iterator<Item = (String, &'a Quality)>,
+    demanded: Tier,
+) -> Result<(), ProviderError> {
+    for (section, quality) in sections {
+        if quality.tier < demanded {
+            return Err(ProviderError::Quality {
+                section,
+                tier: quality.tier,
+                coverage: onetape_domain::decimal::canonical(quality.coverage),
+                demanded,
+            });
+        }
+    }
+    Ok(())
+}

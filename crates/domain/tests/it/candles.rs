@@ -1,0 +1,289 @@
+//! A1: candles of the real tape, in order, without lateness, delayed and shuffled; A3 and A4: roll-ups.
+
+use std::collections::BTreeMap;
+
+use onetape_domain::candle::{Candle, CandleState, Ohlcv, roll_up};
+use onetape_domain::change::Changes;
+use onetape_domain::coverage::{CoverageState, Intervals, Stream};
+use onetape_domain::decimal::{Price, Quantity, canonical};
+use onetape_domain::frame::FrameParts;
+use onetape_domain::message::{FeedMessage, Payload};
+use onetape_domain::time::{SECOND, Timeframe, Timestamp};
+use onetape_domain::trade::{Trade, TradeKey};
+use rust_decimal::Decimal;
+
+use crate::tape::{data_dir, golden, messages, run};
+
+/// What is known at the end: the last version of each candle.
+fn closed(changes: &Changes, timeframe: Timeframe) -> Vec<Candle> {
+    let of_timeframe = changes
+        .candles
+        .iter()
+        .map(|change| change.candle)
+        .filter(|c| c.timeframe() == timeframe);
+    let last: BTreeMap<_, _> = of_timeframe.map(|candle| (candle.open_time(), candle)).collect();
+    last.into_values().collect()
+}
+
+fn parts(changes: &Changes) -> FrameParts {
+    let candles = Timeframe::ALL.map(|timeframe| closed(changes, timeframe));
+    let from = candles[0].last().map(Candle::close_time);
+    let mut open_trades: Vec<Trade> = changes
+        .trades
+        .iter()
+        .filter(|trade| Some(trade.key.event_time) >= from)
+        .cloned()
+        .collect();
+    open_trades.sort_by_key(|trade| trade.key);
+    FrameParts {
+        candles,
+        open_trades,
+        ..FrameParts::default()
+    }
+}
+
+fn text(candle: &Candle) -> Vec<String> {
+    let o = candle.ohlcv();
+    let numbers = [
+        o.open.get(),
+        o.high.get(),
+        o.low.get(),
+        o.close.get(),
+        o.volume.get(),
+    ]
+    .map(canonical);
+    let mut row = vec![candle.open_time().to_string()];
+    row.extend(numbers);
+    row.push(o.trade_count.to_string());
+    row.push(
+        o.taker_buy_volume
+            .map(|volume| volume.to_string())
+            .unwrap_or_default(),
+    );
+    row
+}
+
+fn expected(name: &str) -> Option<Vec<Vec<String>>> {
+    let normalise = |(i, field): (usize, String)| match i {
+        0 => field.parse::<Timestamp>().expect("time").to_string(),
+        6 => field,
+        _ => canonical(field.parse::<Decimal>().expect("decimal")),
+    };
+    Some(
+        golden(name)?
+            .into_iter()
+            .map(|row| row.into_iter().enumerate().map(normalise).collect())
+            .collect(),
+    )
+}
+
+fn assert_a1(changes: &Changes) {
+    let parts = parts(changes);
+    let forming = parts.forming().expect("no overflow");
+    for (timeframe, name) in [
+        (Timeframe::S1, "1s"),
+        (Timeframe::M1, "1m"),
+        (Timeframe::M5, "5m"),
+    ] {
+        let index = timeframe.index();
+        let rows: Vec<_> = parts.candles[index]
+            .iter()
+            .chain(&forming[index])
+            .map(text)
+            .collect();
+        let want = expected(&format!("hft_spot_ETHUSDT_{name}.csv")).expect("golden");
+        assert_eq!(rows.len(), want.len(), "{timeframe} rows");
+        for (row, want) in rows.iter().zip(&want) {
+            assert_eq!(row, want, "{timeframe}");
+        }
+    }
+}
+
+#[test]
+fn a1_the_tape_gives_the_published_trades_and_candles() {
+    let Some(messages) = messages() else { return };
+    let (engine, changes) = run(&messages, SECOND / 2);
+    assert_eq!(changes.trades.len(), 14_515);
+    let volume: Decimal = changes.trades.iter().map(|trade| trade.size.get()).sum();
+    let notional: Decimal = changes
+        .trades
+        .iter()
+        .map(|trade| trade.size.get() * trade.price.get())
+        .sum();
+    assert_eq!(
+        (canonical(volume).as_str(), canonical(notional).as_str()),
+        ("4272.7241", "11454209.126352")
+    );
+    assert!(
+        changes
+            .trades
+            .windows(2)
+            .all(|pair| pair[0].key.sequence + 1 == pair[1].key.sequence)
+    );
+    assert!(
+        changes
+            .trades
+            .windows(2)
+            .all(|pair| pair[0].available_at < pair[1].available_at)
+    );
+    assert_a1(&changes);
+    assert!(
+        changes.candles.iter().all(|change| change.replaces.is_none()),
+        "no revisions at 500 ms"
+    );
+    let forming = parts(&changes).forming().expect("no overflow");
+    assert!(
+        forming
+            .iter()
+            .all(|rows| !rows.is_empty() && rows.iter().all(|c| c.state() == CandleState::Forming))
+    );
+    assert!(engine.issued() > changes.trades.last().map(|trade| trade.available_at));
+}
+
+#[test]
+fn a1_holds_without_lateness_and_44_late_trades_become_44_revisions() {
+    let Some(messages) = messages() else { return };
+    let (_, changes) = run(&messages, 0);
+    assert_a1(&changes);
+    let seconds = changes
+        .candles
+        .iter()
+        .filter(|change| change.candle.timeframe() == Timeframe::S1);
+    assert_eq!(seconds.filter(|change| change.replaces.is_some()).count(), 44);
+}
+
+/// Delays 5 % of the trades by up to 30 s: they are re-inserted later, in the order of their new times.
+fn delayed(messages: &[FeedMessage], seed: u64) -> Vec<FeedMessage> {
+    let mut state = seed;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut clock = 0_i64;
+    let mut timed: Vec<(i64, usize)> = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        clock = clock.max(message.received_at.micros());
+        let is_trade = matches!(message.payload, Payload::Trades(_));
+        let delay = if is_trade && random() % 20 == 0 {
+            random() % 30_000_000
+        } else {
+            0
+        };
+        timed.push((clock + i64::try_from(delay).expect("small"), index));
+    }
+    timed.sort_unstable();
+    timed
+        .into_iter()
+        .map(|(_, index)| messages[index].clone())
+        .collect()
+}
+
+#[test]
+fn a1_holds_with_trades_delayed_and_shuffled_and_every_gap_is_filled() {
+    let Some(messages) = messages() else { return };
+    for seed in 1..=5 {
+        let shuffled = delayed(&messages, seed);
+        let (_, changes) = run(&shuffled, SECOND / 2);
+        assert_eq!(changes.trades.len(), 14_515);
+        assert_a1(&changes);
+        assert!(
+            changes.candles.iter().any(|change| change.replaces.is_some()),
+            "late trades revise"
+        );
+        let opened = changes
+            .coverage
+            .iter()
+            .filter(|row| row.state == CoverageState::Gap)
+            .count();
+        let filled = changes
+            .coverage
+            .iter()
+            .filter(|row| row.state == CoverageState::Filled)
+            .count();
+        assert!(opened > 100, "{opened} gaps");
+        assert_eq!(opened, filled);
+        let covered = Intervals::of_rows(changes.coverage.iter().filter(|row| row.stream == Stream::Trades));
+        assert_eq!(covered.ranges().len(), 1, "{:?}", covered.ranges());
+    }
+}
+
+#[test]
+fn delivering_everything_twice_changes_nothing() {
+    let Some(messages) = messages() else { return };
+    let doubled: Vec<_> = messages
+        .iter()
+        .flat_map(|message| [message.clone(), message.clone()])
+        .collect();
+    let once = run(&messages, SECOND / 2).1;
+    assert_eq!(run(&doubled, SECOND / 2).1, once);
+    let repeated: Vec<_> = messages.iter().chain(&messages).cloned().collect();
+    let again = run(&repeated, SECOND / 2).1;
+    assert_eq!(again.trades, once.trades);
+    assert_eq!(again.candles, once.candles);
+    assert_eq!(again.imbalances, once.imbalances);
+    assert_eq!(again.coverage, once.coverage);
+}
+
+/// Published candles, as QuantConnect's zipped files or the golden copies of them hold them.
+fn from_golden(name: &str, timeframe: Timeframe) -> Option<Vec<(Timestamp, Ohlcv)>> {
+    let row = |row: Vec<String>| {
+        let open_time: Timestamp = row[0].parse().expect("time");
+        let price = |i: usize| Price::parse("price", &row[i]).expect("price");
+        let key = |event_time| TradeKey {
+            event_time,
+            sequence: 0,
+            index: 0,
+        };
+        let ohlcv = Ohlcv {
+            open: price(1),
+            high: price(2),
+            low: price(3),
+            close: price(4),
+            volume: Quantity::parse("volume", &row[5]).expect("volume"),
+            taker_buy_volume: None,
+            trade_count: 0,
+            first: key(open_time),
+            last: key(timeframe.close_time(open_time).plus(-1)),
+        };
+        (open_time, ohlcv)
+    };
+    Some(golden(name)?.into_iter().map(row).collect())
+}
+
+fn assert_rolls_up(from: &[(Timestamp, Ohlcv)], timeframe: Timeframe, name: &str) -> Vec<(Timestamp, Ohlcv)> {
+    let rolled = roll_up(from.iter().map(|(time, ohlcv)| (*time, ohlcv)), timeframe).expect("no overflow");
+    let want = from_golden(name, timeframe).expect("golden");
+    let view = |rows: &[(Timestamp, Ohlcv)]| -> Vec<_> {
+        rows.iter()
+            .map(|(t, o)| (*t, o.open, o.high, o.low, o.close, o.volume))
+            .collect()
+    };
+    assert_eq!(view(&rolled), view(&want), "{name}");
+    rolled
+}
+
+#[test]
+fn a3_and_a4_every_roll_up_equals_the_published_candles_directly_and_in_steps() {
+    if data_dir().is_none() {
+        return;
+    }
+    let seconds = from_golden("lean_coinbase_BTCUSD_1s.csv", Timeframe::S1).expect("golden");
+    let mut step = seconds.clone();
+    for timeframe in &Timeframe::ALL[1..] {
+        let name = format!("lean_coinbase_BTCUSD_{timeframe}_from1s.csv");
+        assert_rolls_up(&seconds, *timeframe, &name);
+        step = assert_rolls_up(&step, *timeframe, &name);
+    }
+    let day = |i: usize| {
+        let o = &step[i].1;
+        [o.open, o.high, o.low, o.close]
+            .map(|price| price.to_string())
+            .join(" ")
+            + " v "
+            + &o.volume.to_string()
+    };
+    assert_eq!(day(0), "611.78 618.7 609.89 617.98 v 5119.98889954");
+    assert_eq!(day(1), "618.11 620 617.55 619.5 v 2793.95535361");
+}
