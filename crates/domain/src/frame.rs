@@ -321,15 +321,18 @@ pub fn candle_section(rows: Vec<Candle>, covered: &Intervals, end: Option<Timest
     CandleSection { rows, quality }
 }
 
-/// Measures from the sampled second to the watermark's second; a second the watermark has not reached
-/// yet counts as covered when its sample says so.
+/// Measures from the sampled second to the watermark's second. A second the watermark has not passed
+/// yet counts as covered when its sample says so, or, unfinished, when all before it is.
 pub fn book_quality(snapshot: Option<&BookSnapshot>, covered: &Intervals, end: Option<Timestamp>) -> Quality {
     let Some(snapshot) = snapshot else {
         return Quality::NO_DATA;
     };
-    match end.filter(|end| *end > snapshot.second()) {
-        Some(end) => Quality::measure(covered, snapshot.second(), end, 0),
-        None if snapshot.flags().covered => Quality::full(),
+    let second = snapshot.second();
+    let proven =
+        snapshot.flags().covered || (snapshot.flags().partial && covered.covers(second.plus(-1), second));
+    match end.filter(|end| *end > second) {
+        Some(end) => Quality::measure(covered, second, end, 0),
+        None if proven => Quality::full(),
         None => Quality::NO_DATA,
     }
 }

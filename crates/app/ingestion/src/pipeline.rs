@@ -177,6 +177,11 @@ impl DataIngestionPipeline {
         }
     }
 
+    /// The clock of an instrument that was loaded: its last stamp.
+    pub fn issued(&self, instrument: &Instrument) -> Option<Timestamp> {
+        self.inner.slot(instrument)?.lock().engine.issued()
+    }
+
     /// Counts since the start.
     pub fn summary(&self) -> IngestSummary {
         let mut summary = self.inner.summary.lock().clone();

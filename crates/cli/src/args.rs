@@ -1,0 +1,298 @@
+//! The command line's grammar and its help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use onetape::domain::instrument::{Instrument, Market};
+use onetape::domain::quality::Tier;
+use onetape::domain::time::{Timeframe, Timestamp};
+
+/// One tape of the market: record it once, ask what was known at any instant.
+#[derive(Debug, Parser)]
+#[command(name = "onetape", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with records quarantined.
+
+Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
+Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT.
+Logs go to standard error; ONETAPE_LOG=debug shows more of them.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show a frame without any database: of recorded files, or of a built-in simulated market
+    Demo(DemoArgs),
+    /// Read recorded tapes into a store; reading the same tape again changes nothing
+    Replay(ReplayArgs),
+    /// Ask a store what was known
+    Query(QueryArgs),
+    /// Set up, migrate or inspect a database
+    Db(DbArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct StoreArg {
+    /// Where the data is: postgres://user@host/database, or memory: (gone when the command ends)
+    #[arg(long, env = "ONETAPE_STORE", hide_env_values = true, value_name = "URL")]
+    pub store: String,
+}
+
+#[derive(Debug, Args)]
+pub struct TapeArgs {
+    /// Venue the tape was recorded at
+    #[arg(long, value_enum, default_value_t = ExchangeName::Binance)]
+    pub exchange: ExchangeName,
+    /// Market of the venue: spot, usdm (linear futures) or coinm (inverse futures)
+    #[arg(long, default_value = "spot", value_name = "MARKET")]
+    pub market: Market,
+    /// How late a trade may come before its candle is closed without it; later ones revise the candle
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub lateness_ms: Option<u32>,
+    /// Replay at this multiple of the recorded speed; as fast as possible unless given
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ExchangeName {
+    /// Binance spot, USD-M and COIN-M
+    Binance,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Tapes to replay instead of the simulated market: lines of `<received ns> <json>`, plain, .gz or .zst
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub tape: TapeArgs,
+    /// How to show the frame
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
+    pub format: ObjectFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Tapes in the order they were recorded: lines of `<received ns> <json>`, plain, .gz or .zst
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub tape: TapeArgs,
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Rows that make a batch; the rows stored do not depend on it
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch_size: u32,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    #[command(subcommand)]
+    pub query: Query,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Query {
+    /// Candles of one timeframe: the closed ones and, last, those still forming
+    Candles(CandlesArgs),
+    /// Trades by their own time
+    Trades(SeriesArgs),
+    /// Order book imbalances of each second
+    Imbalances(SeriesArgs),
+    /// Price buckets of the sampled books
+    Buckets(BucketsArgs),
+    /// The log of what is proven complete, and what is missing
+    Coverage(SeriesArgs),
+    /// One sampled order book
+    Book(BookArgs),
+    /// The complete inference frame
+    Inference(InferenceArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RangeArgs {
+    /// First instant of the range
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// End of the range, exclusive
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+    /// As of this instant: what was known then; without it, what is known now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// The last so many rows instead of a range; 100 with --at alone
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct CandlesArgs {
+    /// Instrument, as in binance:ETH/USDT
+    pub instrument: Instrument,
+    /// Period: 1s, 1m, 5m, 15m, 1h or 1d
+    #[arg(long, value_name = "TF")]
+    pub timeframe: Timeframe,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Final values of what had happened by --at, instead of what was known then
+    #[arg(long)]
+    pub corrected: bool,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
+#[derive(Debug, Args)]
+pub struct SeriesArgs {
+    /// Instrument, as in binance:ETH/USDT
+    pub instrument: Instrument,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
+#[derive(Debug, Args)]
+pub struct BucketsArgs {
+    #[command(flatten)]
+    pub series: SeriesArgs,
+    /// The buckets of the sample labelled with this second
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to", "limit"])]
+    pub second: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct BookArgs {
+    /// Instrument, as in binance:ETH/USDT
+    pub instrument: Instrument,
+    /// The last sample available at this instant
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// The sample labelled with this second: the state at the second's end
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    pub second: Option<Timestamp>,
+    /// Levels a side, at most 50
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub depth: usize,
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
+    pub format: ObjectFormat,
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
+#[derive(Debug, Args)]
+pub struct InferenceArgs {
+    /// Instrument, as in binance:ETH/USDT
+    pub instrument: Instrument,
+    /// As of this instant; may be given several times, one frame each
+    #[arg(long, value_name = "TIME")]
+    pub at: Vec<Timestamp>,
+    /// Read further instants from standard input, one a line
+    #[arg(long)]
+    pub at_stdin: bool,
+    /// Length of the context window before the instant: 5m, 90s, 1h
+    #[arg(long, default_value = "5m", value_parser = parse_duration, value_name = "DURATION")]
+    pub window: std::time::Duration,
+    /// Closed candles a timeframe
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: usize,
+    /// Fail where a section is less complete: fair (90 %), good (99 %) or excellent (100 %)
+    #[arg(long, value_name = "TIER")]
+    pub min_quality: Option<Tier>,
+    /// Fail for an instant the store has not reached, instead of answering as of its clock
+    #[arg(long)]
+    pub strict: bool,
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
+    pub format: ObjectFormat,
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
+#[derive(Debug, Args)]
+pub struct DbArgs {
+    #[command(subcommand)]
+    pub command: DbCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Create the database if it is missing, the extension and all tables
+    Setup(StoreArg),
+    /// Bring the tables of a database up to this version
+    Migrate(StoreArg),
+    /// Show edition, versions, migrations and sizes
+    Status(StatusArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// For people
+    Table,
+    /// Comma-separated, one header line
+    Csv,
+    /// Canonical JSON: decimals as strings, times as microseconds, keys sorted
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ObjectFormat {
+    /// For people
+    Table,
+    /// Canonical JSON: decimals as strings, times as microseconds, keys sorted
+    Json,
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || format!("`{text}` is no duration: give a number with s, m, h or d, as in 90s or 5m");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(seconds)
+        .map(std::time::Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_number_and_a_unit() {
+        assert_eq!(parse_duration("5m"), Ok(std::time::Duration::from_secs(300)));
+        for wrong in ["", "5", "m", "5w", "-5m", "99999999999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

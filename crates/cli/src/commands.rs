@@ -1,0 +1,6 @@
+//! The commands, one a file.
+
+pub mod db;
+pub mod demo;
+pub mod query;
+pub mod replay;

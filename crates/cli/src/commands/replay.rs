@@ -1,0 +1,120 @@
+//! `onetape replay`: tapes into a store.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use onetape::domain::venue::VenueRules;
+use onetape::exchanges::binance::rules;
+use onetape::exchanges::{BinanceParser, Pace, TapeFeed, TapeOptions};
+use onetape::ports::{Feed, FeedError, FeedEvent};
+use onetape::prelude::*;
+
+use crate::args::{ExchangeName, ReplayArgs, TapeArgs};
+use crate::output::summary;
+use crate::progress::Progress;
+
+/// How long a graceful stop may take.
+const SHUTDOWN: Duration = Duration::from_secs(60);
+
+pub async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
+    let mut feed = open(args.files, &args.tape, args.json)?;
+    let config = PipelineConfig {
+        batch_size: args.batch_size as usize,
+        ..PipelineConfig::default()
+    };
+    let tape = Onetape::builder(args.store.store)
+        .pipeline_config(config)
+        .open()
+        .await?;
+    let result = ingest(&tape, &mut feed).await;
+    let lines = feed.inner.stats();
+    let seconds = feed.progress.finish();
+    let summary = result?;
+    if args.json {
+        println!("{}", summary::json(&summary, &lines, seconds)?);
+    } else {
+        summary::print(&summary, &lines, seconds, tape.url());
+    }
+    Ok(summary.quarantined)
+}
+
+/// Runs a feed into a store; an interrupt stops it in order, and the next run goes on from there.
+pub async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result<IngestSummary> {
+    let pipeline = tape.ingestion();
+    let summary = tokio::select! {
+        result = pipeline.run(feed) => Some(result),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    match summary {
+        Some(result) => {
+            let closed = pipeline.shutdown(SHUTDOWN).await;
+            let summary =
+                result.context("the tape was not replayed to its end; what came before is stored")?;
+            closed?;
+            Ok(summary)
+        }
+        None => {
+            pipeline
+                .shutdown(SHUTDOWN)
+                .await
+                .context("interrupted, and not everything could be written")?;
+            anyhow::bail!("interrupted; what was read is stored, and the same command goes on from there")
+        }
+    }
+}
+
+/// Opens a tape that reports its progress.
+pub fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow::Result<Watched> {
+    let ExchangeName::Binance = tape.exchange;
+    let pace = tape.speed.map_or(Pace::Unlimited, Pace::Times);
+    let inner = TapeFeed::open(
+        files,
+        BinanceParser::new(tape.market),
+        TapeOptions {
+            pace,
+            ..TapeOptions::default()
+        },
+    )?;
+    let lateness = tape.lateness_ms.map(|millis| i64::from(millis) * 1_000);
+    let market = rules(tape.market);
+    let rules = lateness.map_or(market, |lateness| market.with_lateness(lateness));
+    let progress = Progress::start(inner.progress().1, quiet);
+    Ok(Watched {
+        inner,
+        rules,
+        progress,
+    })
+}
+
+/// A tape feed with the rules asked for, that shows how far it has come.
+#[derive(Debug)]
+pub struct Watched {
+    pub inner: TapeFeed<BinanceParser>,
+    rules: VenueRules,
+    pub progress: Progress,
+}
+
+impl std::fmt::Display for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Feed for Watched {
+    async fn next_batch(&mut self, events: &mut Vec<FeedEvent>, limit: usize) -> Result<bool, FeedError> {
+        let more = self.inner.next_batch(events, limit).await;
+        let (bytes, total) = self.inner.progress();
+        self.progress.update(bytes, total, self.inner.stats().messages());
+        more
+    }
+
+    fn rules(&self) -> VenueRules {
+        self.rules
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        self.inner.progress()
+    }
+}

@@ -1,0 +1,79 @@
+//! The summary of a replay.
+
+use onetape::exchanges::TapeStats;
+use onetape::prelude::*;
+use serde_json::json;
+
+/// For programs.
+pub fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow::Result<String> {
+    let IngestSummary {
+        messages,
+        stamped,
+        redelivered,
+        ignored,
+        quarantined,
+        passed_over,
+        ..
+    } = summary;
+    let value = json!({
+        "lines": lines.lines,
+        "messages": messages,
+        "stamped": stamped,
+        "redelivered": redelivered,
+        "ignored": ignored,
+        "passed_over": passed_over,
+        "quarantined": quarantined,
+        "rows": {
+            "trades": summary.trades,
+            "candles": summary.candles,
+            "revisions": summary.revisions,
+            "books": summary.books,
+            "imbalances": summary.imbalances,
+            "coverage": summary.coverage,
+        },
+        "tape": {
+            "trades": lines.trades,
+            "diffs": lines.diffs,
+            "snapshots": lines.snapshots,
+            "tickers": lines.tickers,
+            "heartbeats": lines.heartbeats,
+            "ignored": lines.ignored,
+            "quarantined": lines.quarantined,
+        },
+        "clocks": summary.clocks,
+        "seconds": seconds,
+    });
+    Ok(onetape::domain::canonical::to_string(&value)?)
+}
+
+/// For people.
+pub fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, store: &StoreUrl) {
+    let rate = if seconds > 0.0 {
+        summary.messages as f64 / seconds
+    } else {
+        0.0
+    };
+    println!(
+        "{} lines, {} messages in {seconds:.1} s ({rate:.0}/s) into {store}",
+        lines.lines, summary.messages
+    );
+    println!(
+        "  new rows: {} trades, {} candle versions ({} revisions), {} books, {} imbalances, {} coverage",
+        summary.trades,
+        summary.candles,
+        summary.revisions,
+        summary.books,
+        summary.imbalances,
+        summary.coverage
+    );
+    println!(
+        "  known before: {} messages; not stored by kind: {}; other trade stream: {}; quarantined: {}",
+        summary.redelivered, summary.ignored, summary.passed_over, summary.quarantined
+    );
+    for (instrument, clock) in &summary.clocks {
+        println!("  {instrument} stands at {clock}");
+    }
+    if summary.quarantined > 0 {
+        println!("  the reasons of quarantined records are in the table `quarantine`");
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line as other tools use it: a real process, a real database.
+mod bad_input;
+mod demo;
+mod golden;
+mod live;
+mod support;
+mod tables;

@@ -1,0 +1,92 @@
+//! Runs the binary, and finds its inputs.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use onetape_testdb::{Template, TestDb};
+
+/// What a run printed and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).expect("text"),
+            err: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+impl Ran {
+    /// The output of a run that must have succeeded.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self.out
+    }
+}
+
+/// Runs `onetape` with the arguments.
+pub(crate) fn onetape(args: &[&str]) -> Ran {
+    Command::new(env!("CARGO_BIN_EXE_onetape"))
+        .args(args)
+        .output()
+        .expect("the binary runs")
+        .into()
+}
+
+/// Runs `onetape` with text on its standard input.
+pub(crate) fn onetape_with_input(args: &[&str], input: String) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_onetape"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("the binary ends");
+    writer.join().expect("no panic").expect("input was read");
+    output.into()
+}
+
+/// A database that was set up, for one test.
+pub(crate) async fn database() -> Option<TestDb> {
+    let build = |url: String| async move { onetape::migrate(&url).await };
+    let template = Template::new("onetape", onetape::timescale::schema_fingerprint(), build);
+    onetape_testdb::database(&template).await
+}
+
+/// The two files of the real tape.
+pub(crate) fn tape() -> Option<[PathBuf; 2]> {
+    let folder = onetape_testkit::data::folder()?.join("binance_spot_raw");
+    Some(["ethusdt_20240808.gz", "ethusdt_20240809.gz"].map(|name| folder.join(name)))
+}
+
+/// Replays files into a store; more arguments may follow.
+pub(crate) fn replay(store: &str, files: &[PathBuf], more: &[&str]) -> Ran {
+    let mut args = vec![
+        "replay",
+        "--exchange",
+        "binance",
+        "--market",
+        "spot",
+        "--json",
+        "--store",
+        store,
+    ];
+    args.extend(more);
+    args.extend(files.iter().map(|file| file.to_str().expect("text path")));
+    onetape(&args)
+}
+
+/// A query of the tape's instrument.
+pub(crate) fn query(store: &str, what: &str, more: &[&str]) -> Ran {
+    onetape(&[&["query", what, "binance:ETH/USDT", "--store", store], more].concat())
+}

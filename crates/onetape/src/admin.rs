@@ -1,0 +1,117 @@
+//! Set-up, migration and status of a store, for operators. One code for the CLI and for developers' tasks.
+
+use std::fmt;
+
+use crate::error::OpenError;
+use crate::url::StoreUrl;
+
+/// What a store is and holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StoreStatus {
+    /// Which store, without its password.
+    pub store: String,
+    /// Versions and edition, by name.
+    pub facts: Vec<(String, String)>,
+    /// Migrations in the order they were applied.
+    pub migrations: Vec<AppliedMigration>,
+    /// Tables with their size.
+    pub tables: Vec<TableStatus>,
+}
+
+/// One applied migration.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AppliedMigration {
+    /// Its number.
+    pub version: i64,
+    /// What it is about.
+    pub description: String,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TableStatus {
+    /// Its name.
+    pub name: String,
+    /// Rows, estimated from the server's statistics.
+    pub rows: i64,
+    /// Size with indexes, in bytes.
+    pub bytes: i64,
+}
+
+impl fmt::Display for StoreStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.store)?;
+        for (name, value) in &self.facts {
+            write!(f, "\n  {name}: {value}")?;
+        }
+        write!(f, "\n  migrations: {} applied", self.migrations.len())?;
+        if let Some(last) = self.migrations.last() {
+            write!(f, ", the last {} {}", last.version, last.description)?;
+        }
+        for table in self.tables.iter().filter(|table| table.bytes > 0) {
+            write!(
+                f,
+                "\n  {:<24} about {:>12} rows {:>14} bytes",
+                table.name, table.rows, table.bytes
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Creates the database where it is missing, the extension and all tables. Running it again changes
+/// nothing.
+///
+/// # Errors
+/// When the server cannot be reached, lacks TimescaleDB, or the role may not create what is missing.
+pub async fn setup(url: &str) -> Result<(), OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(()),
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => of(url, onetape_timescale::setup(&address).await),
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+    }
+}
+
+/// Brings the tables of an existing database up to this version.
+///
+/// # Errors
+/// As [`setup`]; also when the database was migrated by a newer version.
+pub async fn migrate(url: &str) -> Result<(), OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(()),
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => of(url, onetape_timescale::migrate(&address).await),
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+    }
+}
+
+/// What a store is and holds.
+///
+/// # Errors
+/// When the server cannot be reached or was not set up.
+pub async fn status(url: &str) -> Result<StoreStatus, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => {
+            let facts = vec![("kind".to_owned(), "in memory, gone with the process".to_owned())];
+            Ok(StoreStatus {
+                store: "memory:".to_owned(),
+                facts,
+                migrations: Vec::new(),
+                tables: Vec::new(),
+            })
+        }
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => timescale_status(url, &address).await,
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+    }
+}
+
+#[cfg(feature = "timescale")]
+fn of<T>(url: &str, result: Result<T, onetape_ports::StoreError>) -> Result<T, OpenError> {
+    let store = url.parse::<StoreUrl>()?.to_string();
+    result.map_err(|source| OpenError::Store { store, source })
+}

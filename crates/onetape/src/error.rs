@@ -1,0 +1,39 @@
+//! Why a store could not be opened.
+
+use onetape_ports::StoreError;
+
+/// A store that could not be opened or set up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL names no known store.
+    #[error("`{scheme}` is no kind of store: give memory: or postgres://user@host/database")]
+    UnknownScheme {
+        /// What it names.
+        scheme: String,
+    },
+    /// The URL names a store this build was made without.
+    #[error("this build has no support for {store}: build it with the feature `{feature}`")]
+    NotBuilt {
+        /// Which store.
+        store: &'static str,
+        /// The feature it needs.
+        feature: &'static str,
+    },
+    /// The store refused.
+    #[error("{store} cannot be used")]
+    Store {
+        /// Which store, without its password.
+        store: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+#[cfg(not(feature = "timescale"))]
+impl OpenError {
+    pub(crate) const WITHOUT_TIMESCALE: Self = Self::NotBuilt {
+        store: "postgres://",
+        feature: "timescale",
+    };
+}

@@ -1,0 +1,167 @@
+//! `Onetape::open`: one store, its provider and its ingestion.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onetape_domain::instrument::Exchange;
+use onetape_ingestion::{DataIngestionPipeline, IngestError, IngestSummary, PipelineConfig};
+use onetape_memory::{MemoryCache, MemoryStore, SystemClock};
+use onetape_ports::{HotCache, MarketStore, WallClock};
+use onetape_provider::{ProviderConfig, UnifiedDataProvider};
+use parking_lot::Mutex;
+
+use crate::error::OpenError;
+use crate::url::StoreUrl;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    url: String,
+    provider: Option<ProviderConfig>,
+    pipeline: PipelineConfig,
+}
+
+/// An open store with everything that reads and writes it.
+#[derive(Debug)]
+pub struct Onetape {
+    url: StoreUrl,
+    store: Arc<dyn MarketStore>,
+    cache: Arc<dyn HotCache>,
+    clock: Arc<dyn WallClock>,
+    provider: ProviderConfig,
+    pipeline_config: PipelineConfig,
+    pipeline: Mutex<Option<DataIngestionPipeline>>,
+}
+
+impl Onetape {
+    /// Opens the store a URL names: `memory:` or `postgres://…`, which must have been set up.
+    ///
+    /// # Errors
+    /// For a URL of no known store, and when the store cannot be reached or was not set up.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::builder(url).open().await
+    }
+
+    /// Opens a store with other than the default settings.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder {
+            url: url.into(),
+            provider: None,
+            pipeline: PipelineConfig::default(),
+        }
+    }
+
+    /// The read side. Once [`ingestion`](Self::ingestion) was asked for, it answers from the cache what
+    /// the cache can prove.
+    pub fn provider(&self) -> UnifiedDataProvider {
+        let provider =
+            UnifiedDataProvider::new(self.store.clone(), self.clock.clone(), self.provider.clone());
+        match &*self.pipeline.lock() {
+            Some(pipeline) => provider
+                .with_cache(self.cache.clone())
+                .with_live_books(Arc::new(pipeline.clone())),
+            None => provider,
+        }
+    }
+
+    /// The write side, started at the first call. Needs a tokio runtime.
+    pub fn ingestion(&self) -> DataIngestionPipeline {
+        let start = || {
+            let (store, cache) = (self.store.clone(), self.cache.clone());
+            DataIngestionPipeline::start(store, Some(cache), self.clock.clone(), self.pipeline_config)
+        };
+        self.pipeline.lock().get_or_insert_with(start).clone()
+    }
+
+    /// The storage ports themselves.
+    pub fn store(&self) -> &Arc<dyn MarketStore> {
+        &self.store
+    }
+
+    /// Where the data is; its `Display` shows no password.
+    pub fn url(&self) -> &StoreUrl {
+        &self.url
+    }
+
+    /// Writes what is pending and stops ingestion, where it was started.
+    ///
+    /// # Errors
+    /// When rows are left after the deadline, or the store failed.
+    pub async fn close(&self, deadline: Duration) -> Result<Option<IngestSummary>, IngestError> {
+        let pipeline = self.pipeline.lock().clone();
+        match pipeline {
+            Some(pipeline) => pipeline.shutdown(deadline).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Builder {
+    /// Venue of bare symbols; `binance` unless set.
+    #[must_use]
+    pub fn default_exchange(mut self, exchange: Exchange) -> Self {
+        self.provider = Some(ProviderConfig {
+            default_exchange: exchange.clone(),
+            ..self.provider_or(exchange)
+        });
+        self
+    }
+
+    /// All settings of the read side.
+    #[must_use]
+    pub fn provider_config(mut self, config: ProviderConfig) -> Self {
+        self.provider = Some(config);
+        self
+    }
+
+    /// All settings of the write side.
+    #[must_use]
+    pub fn pipeline_config(mut self, config: PipelineConfig) -> Self {
+        self.pipeline = config;
+        self
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// As [`Onetape::open`].
+    pub async fn open(self) -> Result<Onetape, OpenError> {
+        let url: StoreUrl = self.url.parse()?;
+        let store = open_store(&url).await?;
+        let binance = Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme {
+            scheme: String::new(),
+        })?;
+        Ok(Onetape {
+            url,
+            store,
+            cache: Arc::new(MemoryCache::default()),
+            clock: Arc::new(SystemClock::default()),
+            provider: self.provider_or(binance),
+            pipeline_config: self.pipeline,
+            pipeline: Mutex::new(None),
+        })
+    }
+
+    fn provider_or(&self, exchange: Exchange) -> ProviderConfig {
+        self.provider
+            .clone()
+            .unwrap_or_else(|| ProviderConfig::for_exchange(exchange))
+    }
+}
+
+async fn open_store(url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {
+    match url {
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::default())),
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => {
+            let opened = onetape_timescale::TimescaleStore::open(address).await;
+            let store = opened.map_err(|source| OpenError::Store {
+                store: url.to_string(),
+                source,
+            })?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+    }
+}

@@ -1,0 +1,6 @@
+//! The library as a downstream crate uses it, over the memory store.
+mod books;
+mod push;
+mod quality;
+mod support;
+mod tape;
