@@ -1,2 +1,50 @@
-//! Developer tasks.
-fn main() {}
+//! `cargo xtask`: what a developer of the workspace does beside building it.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{db, layers, report, test, tidy};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Developer tasks of the onetape workspace",
+    version
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// The development database: a TimescaleDB of this workspace's own
+    #[command(subcommand)]
+    Db(db::Task),
+    /// Run all tests: with nextest where it is installed, then the examples in the documentation
+    Test(test::Options),
+    /// Check that dependencies between crates point inwards only
+    Layers,
+    /// Check the house rules on source files
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Db(task) => db::run(task),
+        Task::Test(options) => test::run(&options),
+        Task::Layers => {
+            layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))
+        }
+        Task::Tidy => {
+            tidy::check_workspace().and_then(|found| report::violations("breaks of house rules", &found))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -10,9 +10,9 @@ use onetape::domain::time::{Timeframe, Timestamp};
 /// One tape of the market: record it once, ask what was known at any instant.
 #[derive(Debug, Parser)]
 #[command(name = "onetape", version, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "\
@@ -23,7 +23,7 @@ Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance
 Logs go to standard error; ONETAPE_LOG=debug shows more of them.";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show a frame without any database: of recorded files, or of a built-in simulated market
     Demo(DemoArgs),
     /// Read recorded tapes into a store; reading the same tape again changes nothing
@@ -35,70 +35,70 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct StoreArg {
+pub(crate) struct StoreArg {
     /// Where the data is: postgres://user@host/database, or memory: (gone when the command ends)
     #[arg(long, env = "ONETAPE_STORE", hide_env_values = true, value_name = "URL")]
-    pub store: String,
+    pub(crate) store: String,
 }
 
 #[derive(Debug, Args)]
-pub struct TapeArgs {
+pub(crate) struct TapeArgs {
     /// Venue the tape was recorded at
     #[arg(long, value_enum, default_value_t = ExchangeName::Binance)]
-    pub exchange: ExchangeName,
+    pub(crate) exchange: ExchangeName,
     /// Market of the venue: spot, usdm (linear futures) or coinm (inverse futures)
     #[arg(long, default_value = "spot", value_name = "MARKET")]
-    pub market: Market,
+    pub(crate) market: Market,
     /// How late a trade may come before its candle is closed without it; later ones revise the candle
     #[arg(long, value_name = "MILLISECONDS")]
-    pub lateness_ms: Option<u32>,
+    pub(crate) lateness_ms: Option<u32>,
     /// Replay at this multiple of the recorded speed; as fast as possible unless given
     #[arg(long, value_name = "FACTOR")]
-    pub speed: Option<f64>,
+    pub(crate) speed: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ExchangeName {
+pub(crate) enum ExchangeName {
     /// Binance spot, USD-M and COIN-M
     Binance,
 }
 
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Tapes to replay instead of the simulated market: lines of `<received ns> <json>`, plain, .gz or .zst
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub tape: TapeArgs,
+    pub(crate) tape: TapeArgs,
     /// How to show the frame
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
-    pub format: ObjectFormat,
+    pub(crate) format: ObjectFormat,
 }
 
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// Tapes in the order they were recorded: lines of `<received ns> <json>`, plain, .gz or .zst
     #[arg(required = true)]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub tape: TapeArgs,
+    pub(crate) tape: TapeArgs,
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
     /// Rows that make a batch; the rows stored do not depend on it
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub batch_size: u32,
+    pub(crate) batch_size: u32,
     /// Print the summary as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct QueryArgs {
+pub(crate) struct QueryArgs {
     #[command(subcommand)]
-    pub query: Query,
+    pub(crate) query: Query,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Query {
+pub(crate) enum Query {
     /// Candles of one timeframe: the closed ones and, last, those still forming
     Candles(CandlesArgs),
     /// Trades by their own time
@@ -116,115 +116,115 @@ pub enum Query {
 }
 
 #[derive(Debug, Args)]
-pub struct RangeArgs {
+pub(crate) struct RangeArgs {
     /// First instant of the range
     #[arg(long, value_name = "TIME")]
-    pub from: Option<Timestamp>,
+    pub(crate) from: Option<Timestamp>,
     /// End of the range, exclusive
     #[arg(long, value_name = "TIME")]
-    pub to: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
     /// As of this instant: what was known then; without it, what is known now
     #[arg(long, value_name = "TIME")]
-    pub at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// The last so many rows instead of a range; 100 with --at alone
     #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
-    pub limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, Args)]
-pub struct CandlesArgs {
+pub(crate) struct CandlesArgs {
     /// Instrument, as in binance:ETH/USDT
-    pub instrument: Instrument,
+    pub(crate) instrument: Instrument,
     /// Period: 1s, 1m, 5m, 15m, 1h or 1d
     #[arg(long, value_name = "TF")]
-    pub timeframe: Timeframe,
+    pub(crate) timeframe: Timeframe,
     #[command(flatten)]
-    pub range: RangeArgs,
+    pub(crate) range: RangeArgs,
     /// Final values of what had happened by --at, instead of what was known then
     #[arg(long)]
-    pub corrected: bool,
+    pub(crate) corrected: bool,
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
-    pub format: RowFormat,
+    pub(crate) format: RowFormat,
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
-pub struct SeriesArgs {
+pub(crate) struct SeriesArgs {
     /// Instrument, as in binance:ETH/USDT
-    pub instrument: Instrument,
+    pub(crate) instrument: Instrument,
     #[command(flatten)]
-    pub range: RangeArgs,
+    pub(crate) range: RangeArgs,
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
-    pub format: RowFormat,
+    pub(crate) format: RowFormat,
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
-pub struct BucketsArgs {
+pub(crate) struct BucketsArgs {
     #[command(flatten)]
-    pub series: SeriesArgs,
+    pub(crate) series: SeriesArgs,
     /// The buckets of the sample labelled with this second
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to", "limit"])]
-    pub second: Option<Timestamp>,
+    pub(crate) second: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
-pub struct BookArgs {
+pub(crate) struct BookArgs {
     /// Instrument, as in binance:ETH/USDT
-    pub instrument: Instrument,
+    pub(crate) instrument: Instrument,
     /// The last sample available at this instant
     #[arg(long, value_name = "TIME")]
-    pub at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// The sample labelled with this second: the state at the second's end
     #[arg(long, value_name = "TIME", conflicts_with = "at")]
-    pub second: Option<Timestamp>,
+    pub(crate) second: Option<Timestamp>,
     /// Levels a side, at most 50
     #[arg(long, value_name = "N", default_value_t = 50)]
-    pub depth: usize,
+    pub(crate) depth: usize,
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
-    pub format: ObjectFormat,
+    pub(crate) format: ObjectFormat,
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
-pub struct InferenceArgs {
+pub(crate) struct InferenceArgs {
     /// Instrument, as in binance:ETH/USDT
-    pub instrument: Instrument,
+    pub(crate) instrument: Instrument,
     /// As of this instant; may be given several times, one frame each
     #[arg(long, value_name = "TIME")]
-    pub at: Vec<Timestamp>,
+    pub(crate) at: Vec<Timestamp>,
     /// Read further instants from standard input, one a line
     #[arg(long)]
-    pub at_stdin: bool,
+    pub(crate) at_stdin: bool,
     /// Length of the context window before the instant: 5m, 90s, 1h
     #[arg(long, default_value = "5m", value_parser = parse_duration, value_name = "DURATION")]
-    pub window: std::time::Duration,
+    pub(crate) window: std::time::Duration,
     /// Closed candles a timeframe
     #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: usize,
+    pub(crate) limit: usize,
     /// Fail where a section is less complete: fair (90 %), good (99 %) or excellent (100 %)
     #[arg(long, value_name = "TIER")]
-    pub min_quality: Option<Tier>,
+    pub(crate) min_quality: Option<Tier>,
     /// Fail for an instant the store has not reached, instead of answering as of its clock
     #[arg(long)]
-    pub strict: bool,
+    pub(crate) strict: bool,
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
-    pub format: ObjectFormat,
+    pub(crate) format: ObjectFormat,
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
-pub struct DbArgs {
+pub(crate) struct DbArgs {
     #[command(subcommand)]
-    pub command: DbCommand,
+    pub(crate) command: DbCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum DbCommand {
+pub(crate) enum DbCommand {
     /// Create the database if it is missing, the extension and all tables
     Setup(StoreArg),
     /// Bring the tables of a database up to this version
@@ -234,16 +234,16 @@ pub enum DbCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     #[command(flatten)]
-    pub store: StoreArg,
+    pub(crate) store: StoreArg,
     /// Print as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RowFormat {
+pub(crate) enum RowFormat {
     /// For people
     Table,
     /// Comma-separated, one header line
@@ -253,7 +253,7 @@ pub enum RowFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ObjectFormat {
+pub(crate) enum ObjectFormat {
     /// For people
     Table,
     /// Canonical JSON: decimals as strings, times as microseconds, keys sorted

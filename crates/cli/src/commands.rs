@@ -1,6 +1,6 @@
 //! The commands, one a file.
 
-pub mod db;
-pub mod demo;
-pub mod query;
-pub mod replay;
+pub(crate) mod db;
+pub(crate) mod demo;
+pub(crate) mod query;
+pub(crate) mod replay;

@@ -12,7 +12,8 @@ const LOOK_EVERY: u64 = 64 << 10;
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
 /// Shows how far reading has come.
-pub struct Progress {
+#[derive(Debug)]
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     clock: onetape::memory::SystemClock,
     started: i64,
@@ -22,7 +23,7 @@ pub struct Progress {
 
 impl Progress {
     /// Starts; `quiet` shows nothing at all.
-    pub fn start(total: Option<u64>, quiet: bool) -> Self {
+    pub(crate) fn start(total: Option<u64>, quiet: bool) -> Self {
         let clock = onetape::memory::SystemClock::default();
         let started = clock.monotonic_micros();
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
@@ -43,7 +44,7 @@ impl Progress {
     }
 
     /// Notes how many bytes were read and messages taken in.
-    pub fn update(&mut self, bytes: u64, total: Option<u64>, messages: u64) {
+    pub(crate) fn update(&mut self, bytes: u64, total: Option<u64>, messages: u64) {
         if bytes.saturating_sub(self.looked) < LOOK_EVERY {
             return;
         }
@@ -73,7 +74,7 @@ impl Progress {
     }
 
     /// Takes the bar away; returns the seconds it took.
-    pub fn finish(self) -> f64 {
+    pub(crate) fn finish(self) -> f64 {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -44,7 +44,7 @@ pub struct SampleFlags {
 }
 
 /// Top of the book at the end of a second, as stored. Best level first on each side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookSnapshot {
     second: Timestamp,
     bids: Vec<BookLevel>,
@@ -56,7 +56,6 @@ pub struct BookSnapshot {
     received_at: Timestamp,
     available_at: Timestamp,
     bucket_size: Price,
-    #[serde(flatten)]
     flags: SampleFlags,
 }
 
@@ -90,20 +89,16 @@ impl BookSnapshot {
     /// Every broken rule: label off the second, over [`DEPTH`] levels, sides out of order, empty
     /// levels, a crossed book.
     pub fn try_new(parts: BookSnapshotParts) -> Result<Self, Violations> {
-        let BookSnapshotParts {
-            second,
-            bids,
-            asks,
-            sequence,
-            event_time,
-            received_at,
-            ..
-        } = parts;
+        let BookSnapshotParts { second, bids, asks, sequence, event_time, received_at, .. } = parts;
         let mut violations = Violations::default();
         if second.micros() % SECOND != 0 {
             violations.push("book.second", second, "must be the start of a second");
         }
         check_sides(&bids, &asks, &mut violations);
+        let deepest = bids.len().max(asks.len());
+        if deepest > DEPTH {
+            violations.push("book", deepest, format!("must have at most {DEPTH} levels a side"));
+        }
         let bid_volume = total("book.bids", &bids, &mut violations);
         let ask_volume = total("book.asks", &asks, &mut violations);
         let snapshot = Self {
@@ -201,12 +196,35 @@ impl BookSnapshot {
     }
 }
 
-/// Checks the order of both sides, their depth, and that they do not cross.
+/// With the derived values the seed's model has: mid price, spread and imbalance.
+impl Serialize for BookSnapshot {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let text = |value: Option<Decimal>| value.map(decimal::canonical);
+        let mut object = serializer.serialize_struct("BookSnapshot", 16)?;
+        object.serialize_field("second", &self.second)?;
+        object.serialize_field("bids", &self.bids)?;
+        object.serialize_field("asks", &self.asks)?;
+        object.serialize_field("bid_volume", &self.bid_volume)?;
+        object.serialize_field("ask_volume", &self.ask_volume)?;
+        object.serialize_field("mid_price", &text(self.mid_price()))?;
+        object.serialize_field("spread", &text(self.spread()))?;
+        object.serialize_field("imbalance", &text(self.imbalance()))?;
+        object.serialize_field("sequence", &self.sequence)?;
+        object.serialize_field("event_time", &self.event_time)?;
+        object.serialize_field("received_at", &self.received_at)?;
+        object.serialize_field("available_at", &self.available_at)?;
+        object.serialize_field("bucket_size", &self.bucket_size)?;
+        object.serialize_field("early", &self.flags.early)?;
+        object.serialize_field("partial", &self.flags.partial)?;
+        object.serialize_field("covered", &self.flags.covered)?;
+        object.end()
+    }
+}
+
+/// Checks the order of both sides, and that they do not cross.
 pub(crate) fn check_sides(bids: &[BookLevel], asks: &[BookLevel], violations: &mut Violations) {
     for (field, side) in [("book.bids", bids), ("book.asks", asks)] {
-        if side.len() > DEPTH {
-            violations.push(field, side.len(), format!("must have at most {DEPTH} levels"));
-        }
         if side.iter().any(|level| level.size.is_zero()) {
             violations.push(field, "0", "must have no empty level");
         }
@@ -220,18 +238,12 @@ pub(crate) fn check_sides(bids: &[BookLevel], asks: &[BookLevel], violations: &m
     if let (Some(bid), Some(ask)) = (bids.first(), asks.first())
         && bid.price >= ask.price
     {
-        violations.push(
-            "book",
-            format!("{} / {}", bid.price, ask.price),
-            "must not be crossed",
-        );
+        violations.push("book", format!("{} / {}", bid.price, ask.price), "must not be crossed");
     }
 }
 
 fn total(field: &str, side: &[BookLevel], violations: &mut Violations) -> Quantity {
-    let sum = side
-        .iter()
-        .try_fold(Quantity::ZERO, |sum, level| sum.checked_add(level.size));
+    let sum = side.iter().try_fold(Quantity::ZERO, |sum, level| sum.checked_add(level.size));
     sum.unwrap_or_else(|| {
         violations.push(field, side.len(), "hold a volume of more than 28 digits");
         Quantity::ZERO

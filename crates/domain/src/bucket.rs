@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::book::{BookLevel, BookSnapshot};
 use crate::decimal::{self, Price, Quantity};
@@ -16,10 +16,9 @@ pub const TICKS_PER_BUCKET: Decimal = Decimal::ONE_HUNDRED;
 pub const DEFAULT_SIZE: Decimal = Decimal::ONE;
 
 /// What rests in `[price, price + size)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceBucket {
     /// Lower bound: `floor(price / size) · size`; zero for the cheapest bucket.
-    #[serde(with = "crate::decimal::text")]
     pub price: Decimal,
     /// Width.
     pub size: Price,
@@ -31,6 +30,22 @@ pub struct PriceBucket {
     pub bid_count: u32,
     /// Number of ask levels.
     pub ask_count: u32,
+}
+
+/// With the imbalance, as the seed's table has it.
+impl Serialize for PriceBucket {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut object = serializer.serialize_struct("PriceBucket", 7)?;
+        object.serialize_field("price", &decimal::canonical(self.price))?;
+        object.serialize_field("size", &self.size)?;
+        object.serialize_field("bid_volume", &self.bid_volume)?;
+        object.serialize_field("ask_volume", &self.ask_volume)?;
+        object.serialize_field("bid_count", &self.bid_count)?;
+        object.serialize_field("ask_count", &self.ask_count)?;
+        object.serialize_field("imbalance", &self.imbalance().map(decimal::canonical))?;
+        object.end()
+    }
 }
 
 impl PriceBucket {
@@ -48,9 +63,8 @@ impl PriceBucket {
     pub fn of_levels(bids: &[BookLevel], asks: &[BookLevel], size: Price) -> Vec<Self> {
         let mut buckets = BTreeMap::<Decimal, Self>::new();
         let sides = [(bids, true), (asks, false)];
-        for (level, is_bid) in sides
-            .into_iter()
-            .flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid)))
+        for (level, is_bid) in
+            sides.into_iter().flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid)))
         {
             let price = (level.price.get() / size.get()).floor() * size.get();
             let bucket = buckets.entry(price).or_insert_with(|| Self {
@@ -75,11 +89,8 @@ impl PriceBucket {
 
     /// The bucket width for an instrument: 1 from a mid price of 100 on, else 100 ticks.
     pub fn size_for(mid_price: Decimal, tick: Price) -> Price {
-        let size = if mid_price >= DEFAULT_SIZE_FROM_PRICE {
-            DEFAULT_SIZE
-        } else {
-            tick.get() * TICKS_PER_BUCKET
-        };
+        let size =
+            if mid_price >= DEFAULT_SIZE_FROM_PRICE { DEFAULT_SIZE } else { tick.get() * TICKS_PER_BUCKET };
         Price::try_new("bucket_size", size).unwrap_or(tick)
     }
 }

@@ -60,11 +60,7 @@ pub struct Ohlcv {
 impl Ohlcv {
     /// The candle of a single trade.
     pub fn of_trade(trade: &Trade) -> Self {
-        let taker_buy = if trade.side == Side::Buy {
-            trade.size
-        } else {
-            Quantity::ZERO
-        };
+        let taker_buy = if trade.side == Side::Buy { trade.size } else { Quantity::ZERO };
         Self {
             open: trade.price,
             high: trade.price,
@@ -130,11 +126,7 @@ impl Candle {
     ) -> Result<Self, Violations> {
         let mut violations = check(timeframe, open_time, &ohlcv);
         if revision == 0 {
-            violations.push(
-                "candle.revision",
-                revision,
-                "of a closed candle must be at least 1",
-            );
+            violations.push("candle.revision", revision, "of a closed candle must be at least 1");
         }
         let candle = Self {
             timeframe,
@@ -152,14 +144,8 @@ impl Candle {
     /// # Errors
     /// As [`closed`](Self::closed).
     pub fn forming(timeframe: Timeframe, open_time: Timestamp, ohlcv: Ohlcv) -> Result<Self, Violations> {
-        let candle = Self {
-            timeframe,
-            open_time,
-            ohlcv,
-            state: CandleState::Forming,
-            revision: 0,
-            known_from: None,
-        };
+        let candle =
+            Self { timeframe, open_time, ohlcv, state: CandleState::Forming, revision: 0, known_from: None };
         check(timeframe, open_time, &ohlcv).into_result(candle)
     }
 
@@ -167,11 +153,7 @@ impl Candle {
     /// a gap where it was not. Its volume is zero either way.
     #[must_use]
     pub fn fill(timeframe: Timeframe, open_time: Timestamp, close: Price, covered: bool) -> Self {
-        let key = TradeKey {
-            event_time: open_time,
-            sequence: 0,
-            index: 0,
-        };
+        let key = TradeKey { event_time: open_time, sequence: 0, index: 0 };
         let ohlcv = Ohlcv {
             open: close,
             high: close,
@@ -183,19 +165,8 @@ impl Candle {
             first: key,
             last: key,
         };
-        let state = if covered {
-            CandleState::Quiet
-        } else {
-            CandleState::Gap
-        };
-        Self {
-            timeframe,
-            open_time,
-            ohlcv,
-            state,
-            revision: 0,
-            known_from: None,
-        }
+        let state = if covered { CandleState::Quiet } else { CandleState::Gap };
+        Self { timeframe, open_time, ohlcv, state, revision: 0, known_from: None }
     }
 
     /// The period's length.
@@ -286,42 +257,20 @@ pub(crate) fn overflow(part: &Ohlcv) -> Violations {
 fn check(timeframe: Timeframe, open_time: Timestamp, ohlcv: &Ohlcv) -> Violations {
     let mut violations = Violations::default();
     if timeframe.open_time(open_time) != open_time {
-        violations.push(
-            "candle.open_time",
-            open_time,
-            format!("must lie on the {timeframe} grid"),
-        );
+        violations.push("candle.open_time", open_time, format!("must lie on the {timeframe} grid"));
     }
     if !open_time.is_sane() {
         violations.push("candle.open_time", open_time, "must be between 2009 and 2100");
     }
-    let Ohlcv {
-        open,
-        high,
-        low,
-        close,
-        volume,
-        taker_buy_volume,
-        trade_count: _,
-        first,
-        last,
-    } = ohlcv;
+    let Ohlcv { open, high, low, close, volume, taker_buy_volume, trade_count: _, first, last } = ohlcv;
     if high < low {
         violations.push("candle.high", high, format!("must not be below the low {low}"));
     }
     if high < open || high < close {
-        violations.push(
-            "candle.high",
-            high,
-            format!("must not be below open {open} or close {close}"),
-        );
+        violations.push("candle.high", high, format!("must not be below open {open} or close {close}"));
     }
     if low > open || low > close {
-        violations.push(
-            "candle.low",
-            low,
-            format!("must not be above open {open} or close {close}"),
-        );
+        violations.push("candle.low", low, format!("must not be above open {open} or close {close}"));
     }
     if taker_buy_volume.is_some_and(|taker| taker > *volume) {
         violations.push("candle.taker_buy_volume", volume, "must not be above the volume");

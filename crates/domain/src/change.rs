@@ -22,10 +22,7 @@ pub struct CandleChange {
 impl CandleChange {
     /// The replaced version with the end of its validity.
     pub fn superseded(&self) -> Option<SupersededCandle> {
-        Some(SupersededCandle {
-            candle: self.replaces?,
-            known_to: self.candle.known_from()?,
-        })
+        Some(SupersededCandle { candle: self.replaces?, known_to: self.candle.known_from()? })
     }
 }
 

@@ -136,9 +136,7 @@ impl Intervals {
         }
         let first = self.0.partition_point(|range| range.1 < begin);
         let last = self.0.partition_point(|range| range.0 <= end);
-        let merged = self.0[first..last]
-            .iter()
-            .fold((begin, end), |m, r| (m.0.min(r.0), m.1.max(r.1)));
+        let merged = self.0[first..last].iter().fold((begin, end), |m, r| (m.0.min(r.0), m.1.max(r.1)));
         self.0.splice(first..last, [merged]);
     }
 
@@ -167,9 +165,7 @@ impl Intervals {
     /// Whether all of `[begin, end)` is inside.
     pub fn covers(&self, begin: Timestamp, end: Timestamp) -> bool {
         let at = self.0.partition_point(|range| range.1 <= begin);
-        self.0
-            .get(at)
-            .is_some_and(|range| range.0 <= begin && end <= range.1)
+        self.0.get(at).is_some_and(|range| range.0 <= begin && end <= range.1)
     }
 
     /// Covered part of `range` in percent, rounded down to two places; zero for an empty range.
@@ -190,10 +186,7 @@ impl Intervals {
         for (begin, end) in self.inside(range) {
             gaps.remove(begin, end);
         }
-        gaps.0
-            .iter()
-            .filter_map(|(begin, end)| TimeRange::try_new(*begin, *end).ok())
-            .collect()
+        gaps.0.iter().filter_map(|(begin, end)| TimeRange::try_new(*begin, *end).ok()).collect()
     }
 
     fn inside(&self, range: TimeRange) -> impl Iterator<Item = (Timestamp, Timestamp)> {

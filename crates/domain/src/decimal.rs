@@ -42,22 +42,14 @@ pub fn check_limits(field: &str, value: Decimal) -> Result<Decimal, Violations> 
         return Err(Violations::one(field, value, "must have at most 12 decimals"));
     }
     if value.mantissa().abs() >= MANTISSA_LIMIT && value.normalize().mantissa().abs() >= MANTISSA_LIMIT {
-        return Err(Violations::one(
-            field,
-            value,
-            "must have at most 28 significant digits",
-        ));
+        return Err(Violations::one(field, value, "must have at most 28 significant digits"));
     }
     Ok(value)
 }
 
 /// Writes a decimal canonically: no exponent, no trailing zeros, no negative zero.
 pub fn canonical(value: Decimal) -> String {
-    if value.is_zero() {
-        "0".to_owned()
-    } else {
-        value.normalize().to_string()
-    }
+    if value.is_zero() { "0".to_owned() } else { value.normalize().to_string() }
 }
 
 /// `(bid − ask) / (bid + ask)` rounded half-even to six places; `None` when both are zero.
@@ -116,8 +108,7 @@ pub mod text {
         /// Text that is no exact decimal.
         pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
             let text = Option::<String>::deserialize(deserializer)?;
-            text.map(|text| Decimal::from_str_exact(&text).map_err(serde::de::Error::custom))
-                .transpose()
+            text.map(|text| Decimal::from_str_exact(&text).map_err(serde::de::Error::custom)).transpose()
         }
     }
 }
@@ -202,6 +193,9 @@ impl Quantity {
 
     /// Exact sum, or `None` where 28 digits do not hold it.
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
+        let sum = self.0.checked_add(other.0)?;
+        // Past 96 bits the library drops decimals instead of failing.
+        let exact = sum.scale() == self.0.scale().max(other.0.scale()) && sum.mantissa() < MANTISSA_LIMIT;
+        exact.then_some(Self(sum))
     }
 }

@@ -77,11 +77,7 @@ pub struct Step {
 
 impl Step {
     fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            refused: Vec::new(),
-            passed_over: 0,
-        }
+        Self { outcome, refused: Vec::new(), passed_over: 0 }
     }
 }
 
@@ -139,15 +135,8 @@ impl InstrumentEngine {
         recent: &[Trade],
     ) -> Result<Self, Violations> {
         let mut engine = Self::new(clock.instrument, rules);
-        let EngineState {
-            sequencer,
-            connections,
-            carriers,
-            watermarks,
-            coverage,
-            trades,
-            book,
-        } = clock.state;
+        let EngineState { sequencer, connections, carriers, watermarks, coverage, trades, book } =
+            clock.state;
         engine.sequencer = sequencer;
         engine.connections = connections;
         engine.carriers = carriers;
@@ -159,12 +148,7 @@ impl InstrumentEngine {
         let forming = parts.forming()?;
         for timeframe in Timeframe::ALL {
             let closed = &parts.candles[timeframe.index()];
-            engine.candles.restore(
-                timeframe,
-                closed,
-                closed.len() < limit,
-                &forming[timeframe.index()],
-            );
+            engine.candles.restore(timeframe, closed, closed.len() < limit, &forming[timeframe.index()]);
         }
         Ok(engine)
     }
@@ -203,7 +187,7 @@ impl InstrumentEngine {
                 carriers: self.carriers,
                 watermarks: self.watermarks,
                 coverage: self.coverage.clone(),
-                trades: self.trades.clone(),
+                trades: self.trades.stored(),
                 book: self.book.state().clone(),
             },
             book: with_book.then(|| self.book.checkpoint()).flatten(),
@@ -223,17 +207,24 @@ impl InstrumentEngine {
         if let Err(violations) = check_times(message) {
             return Step::of(Outcome::Refused(violations));
         }
+        let step = self.take(message, changes);
+        let settled = !matches!(step.outcome, Outcome::NeedsCandles(_) | Outcome::Refused(_));
+        if let Some(sent_at) = message.sent_at.filter(|_| settled) {
+            let highest = self.connections.entry(message.connection).or_insert(sent_at);
+            *highest = sent_at.max(*highest);
+        }
+        step
+    }
+
+    fn take(&mut self, message: &FeedMessage, changes: &mut Changes) -> Step {
         let highest = self.connections.get(&message.connection).copied();
         let any = self.connections.values().max().copied();
         let sent_at = message.sent_at.or(highest).or(any).unwrap_or(message.received_at);
-        let raises = message
-            .sent_at
-            .is_some_and(|sent| highest.is_none_or(|highest| sent > highest));
+        let raises = self.raises(message, own_stream(&message.payload));
         let seen = any.map_or(sent_at, |any| any.max(sent_at));
         match &message.payload {
             Payload::Trades(events) => self.process_trades(message, events, sent_at, raises, changes),
             Payload::BookDiff(diff) => {
-                self.carriers[Stream::Book.index()] = Some(message.connection);
                 let effect = self.book.offer_diff(diff, sent_at, message.received_at);
                 if effect == Effect::Buffered {
                     self.book.buffer(diff, sent_at, message.received_at);
@@ -246,6 +237,7 @@ impl InstrumentEngine {
                     Effect::Breaks => Sampling::Never,
                     Effect::None | Effect::Buffered => Sampling::Watermark,
                 };
+                self.carry(Stream::Book, message, sent_at, raises);
                 let stamp = self.begin(message, sent_at, raises, sampling, changes);
                 let coverage = &mut self.coverage[Stream::Book.index()];
                 match effect {
@@ -261,8 +253,7 @@ impl InstrumentEngine {
                         );
                     }
                     Effect::Breaks => {
-                        self.book
-                            .lose("book sequence broke", seen, stamp, coverage, changes);
+                        self.book.lose("book sequence broke", seen, stamp, coverage, changes);
                         self.book.buffer(diff, sent_at, message.received_at);
                     }
                     Effect::None | Effect::Buffered => {}
@@ -288,15 +279,14 @@ impl InstrumentEngine {
                 if let Some(refused) = refuse_crossed(book) {
                     return refused;
                 }
-                self.carriers[Stream::Book.index()] = Some(message.connection);
                 let effect = self.book.offer_state(book);
                 if effect != Effect::Applies {
                     return Step::of(Outcome::Redelivered);
                 }
+                self.carry(Stream::Book, message, sent_at, raises);
                 let stamp = self.begin(message, sent_at, raises, Sampling::BookStream, changes);
                 let coverage = &mut self.coverage[Stream::Book.index()];
-                self.book
-                    .apply_state(book, sent_at, message.received_at, seen, stamp, coverage, changes);
+                self.book.apply_state(book, sent_at, message.received_at, seen, stamp, coverage, changes);
                 self.finish_step(message, sent_at, raises, stamp, changes)
             }
             Payload::Candle(candle) => self.process_candle(message, candle, sent_at, raises, changes),
@@ -327,31 +317,25 @@ impl InstrumentEngine {
         changes: &mut Changes,
     ) -> Step {
         let stream = Stream::Trades.index();
-        self.carriers[stream] = Some(message.connection);
         let watermark = self.watermarks[stream];
-        let Selection {
-            fresh,
-            mut refused,
-            passed_over,
-        } = self.trades.select(events);
-        if fresh.is_empty() && !raises {
+        let selection = self.trades.select(message.connection, events);
+        let others = selection.passed_over == events.len();
+        let raises = raises && (!others || self.raises(message, None));
+        if selection.fresh.is_empty() && !raises {
+            self.trades.count(message.connection, &selection);
+            let Selection { refused, passed_over, .. } = selection;
             let known = refused.is_empty() && passed_over == 0;
-            let outcome = if known {
-                Outcome::Redelivered
-            } else {
-                Outcome::Ignored
-            };
-            return Step {
-                outcome,
-                refused,
-                passed_over,
-            };
+            let outcome = if known { Outcome::Redelivered } else { Outcome::Ignored };
+            return Step { outcome, refused, passed_over };
         }
-        let missing = self
-            .candles
-            .to_load(fresh.iter().map(|new| new.key.event_time), watermark);
+        let missing = self.candles.to_load(selection.fresh.iter().map(|new| new.key.event_time), watermark);
         if !missing.is_empty() {
             return Step::of(Outcome::NeedsCandles(missing));
+        }
+        self.trades.count(message.connection, &selection);
+        let Selection { fresh, mut refused, passed_over, .. } = selection;
+        if !others {
+            self.carry(Stream::Trades, message, sent_at, raises);
         }
         let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
         let sources: Vec<&TradeEvent> = fresh.iter().map(|new| new.event).collect();
@@ -377,22 +361,14 @@ impl InstrumentEngine {
         for trade in &trades {
             if coverage.run().is_none() && coverage.silent_since().is_none() {
                 // The stream is proven from its first trade on, and not from before the connection.
-                let connected = self
-                    .connections
-                    .get(&message.connection)
-                    .copied()
-                    .unwrap_or(sent_at);
+                let connected = self.connections.get(&message.connection).copied().unwrap_or(sent_at);
                 coverage.begin(trade.key.event_time.max(connected.min(sent_at)));
             }
             self.trades.accept(trade, coverage, &mut changes.coverage);
         }
         changes.trades.append(&mut trades);
         let step = self.finish_step(message, sent_at, raises, stamp, changes);
-        Step {
-            refused,
-            passed_over,
-            ..step
-        }
+        Step { refused, passed_over, ..step }
     }
 
     /// A closed candle of a feed without trades.
@@ -407,11 +383,7 @@ impl InstrumentEngine {
         let stream = Stream::Trades.index();
         if self.trades.has_trades() {
             let reason = "is of an instrument whose candles are built from its trades";
-            return Step::of(Outcome::Refused(Violations::one(
-                "candle",
-                candle.open_time(),
-                reason,
-            )));
+            return Step::of(Outcome::Refused(Violations::one("candle", candle.open_time(), reason)));
         }
         let watermark = self.watermarks[stream];
         let missing = self.candles.to_load([candle.open_time()].into_iter(), watermark);
@@ -423,11 +395,11 @@ impl InstrumentEngine {
             Ok(false) => return Step::of(Outcome::Redelivered),
             Ok(true) => {}
         }
-        self.carriers[stream] = Some(message.connection);
+        if raises || self.carriers[stream].is_none() {
+            self.carriers[stream] = Some(message.connection);
+        }
         // The candle is itself the proof of its period, so no silence can break the run.
-        let stamp = self
-            .sequencer
-            .stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
         if let Err(violations) = self.candles.push(candle, watermark, stamp, &mut changes.candles) {
             return Step::of(Outcome::Refused(violations));
         }
@@ -449,9 +421,7 @@ impl InstrumentEngine {
         sampling: Sampling,
         changes: &mut Changes,
     ) -> Timestamp {
-        let stamp = self
-            .sequencer
-            .stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
         let highest = self.connections.get(&message.connection).copied();
         if let Some(last) = highest.filter(|last| raises && sent_at.since(*last) > self.rules.silence_limit) {
             for stream in self.carried_by(message.connection) {
@@ -466,8 +436,8 @@ impl InstrumentEngine {
             && raises
             && self.carriers[Stream::Book.index()] == Some(message.connection)
         {
-            self.book
-                .sample_until(sent_at.plus(-self.rules.lateness), true, stamp, coverage, changes);
+            let watermark = self.reached(message.connection, sent_at);
+            self.book.sample_until(watermark, true, stamp, coverage, changes);
         }
         stamp
     }
@@ -482,8 +452,7 @@ impl InstrumentEngine {
         changes: &mut Changes,
     ) -> Step {
         if raises {
-            self.connections.insert(message.connection, sent_at);
-            let watermark = sent_at.plus(-self.rules.lateness);
+            let watermark = self.reached(message.connection, sent_at);
             for stream in self.carried_by(message.connection) {
                 let mark = &mut self.watermarks[stream.index()];
                 let before = *mark;
@@ -502,31 +471,61 @@ impl InstrumentEngine {
         Step::of(Outcome::Stamped(stamp))
     }
 
+    /// Whether a message raises a watermark: that of the stream it belongs to, or of one its connection
+    /// carries.
+    fn raises(&self, message: &FeedMessage, own: Option<Stream>) -> bool {
+        let Some(sent_at) = message.sent_at else { return false };
+        let mark = sent_at.plus(-self.rules.lateness);
+        let mut streams = own.into_iter().chain(self.carried_by(message.connection));
+        streams.any(|stream| self.watermarks[stream.index()].is_none_or(|before| mark > before))
+    }
+
+    /// The watermark of what a connection carries once it has sent a message.
+    fn reached(&self, connection: ConnectionId, sent_at: Timestamp) -> Timestamp {
+        let highest = self.connections.get(&connection).copied();
+        highest.map_or(sent_at, |highest| highest.max(sent_at)).plus(-self.rules.lateness)
+    }
+
+    /// Makes the message's connection the one that carries a stream, unless it only repairs the past.
+    /// A stream whose connection before has been silent for too long is unproven since then.
+    fn carry(&mut self, stream: Stream, message: &FeedMessage, sent_at: Timestamp, raises: bool) {
+        let carrier = &mut self.carriers[stream.index()];
+        if !raises && carrier.is_some() {
+            return;
+        }
+        let before = carrier.replace(message.connection);
+        let before = before.filter(|before| *before != message.connection);
+        let last = before.and_then(|before| self.connections.get(&before).copied());
+        if let Some(last) = last.filter(|last| sent_at.since(*last) > self.rules.silence_limit) {
+            self.coverage[stream.index()].fall_silent(last);
+        }
+    }
+
     fn carried_by(&self, connection: ConnectionId) -> impl Iterator<Item = Stream> + use<> {
         let carriers = self.carriers;
-        Stream::ALL
-            .into_iter()
-            .filter(move |stream| carriers[stream.index()] == Some(connection))
+        Stream::ALL.into_iter().filter(move |stream| carriers[stream.index()] == Some(connection))
+    }
+}
+
+/// The stream a message belongs to, which its connection carries from then on.
+fn own_stream(payload: &Payload) -> Option<Stream> {
+    match payload {
+        Payload::Trades(_) | Payload::Candle(_) => Some(Stream::Trades),
+        Payload::BookDiff(_) | Payload::BookState(_) => Some(Stream::Book),
+        Payload::BookSnapshot(_) | Payload::Heartbeat | Payload::Ticker => None,
     }
 }
 
 fn refuse_crossed(book: &FullBook) -> Option<Step> {
     let (bid, ask) = book.best().filter(|(bid, ask)| bid.price >= ask.price)?;
     let value = format!("{} / {}", bid.price, ask.price);
-    Some(Step::of(Outcome::Refused(Violations::one(
-        "book",
-        value,
-        "must not be crossed",
-    ))))
+    Some(Step::of(Outcome::Refused(Violations::one("book", value, "must not be crossed"))))
 }
 
 fn check_times(message: &FeedMessage) -> Result<(), Violations> {
     let mut violations = Violations::default();
     let limit = message.received_at.plus(MAX_LEAD);
-    if let Some(sent_at) = message
-        .sent_at
-        .filter(|sent_at| !sent_at.is_sane() || *sent_at > limit)
-    {
+    if let Some(sent_at) = message.sent_at.filter(|sent_at| !sent_at.is_sane() || *sent_at > limit) {
         violations.push(
             "message.sent_at",
             sent_at,
@@ -534,11 +533,7 @@ fn check_times(message: &FeedMessage) -> Result<(), Violations> {
         );
     }
     if !message.received_at.is_sane() {
-        violations.push(
-            "message.received_at",
-            message.received_at,
-            "must be between 2009 and 2100",
-        );
+        violations.push("message.received_at", message.received_at, "must be between 2009 and 2100");
     }
     if let Payload::Trades(events) = &message.payload {
         for event in events.iter().filter(|event| event.event_time() > limit) {

@@ -69,26 +69,15 @@ impl FrameParts {
             let mut periods = BTreeMap::new();
             if let Some(below) = timeframe.finer() {
                 let closed = &self.candles[below.index()];
-                let open = closed
-                    .iter()
-                    .rev()
-                    .take_while(|candle| is_open(candle.open_time()));
+                let open = closed.iter().rev().take_while(|candle| is_open(candle.open_time()));
                 for candle in open {
-                    merge_into(
-                        &mut periods,
-                        timeframe.open_time(candle.open_time()),
-                        candle.ohlcv(),
-                    )?;
+                    merge_into(&mut periods, timeframe.open_time(candle.open_time()), candle.ohlcv())?;
                 }
                 for (open_time, part) in &finer {
                     merge_into(&mut periods, timeframe.open_time(*open_time), part)?;
                 }
             } else {
-                for trade in self
-                    .open_trades
-                    .iter()
-                    .filter(|trade| is_open(trade.key.event_time))
-                {
+                for trade in self.open_trades.iter().filter(|trade| is_open(trade.key.event_time)) {
                     let open_time = timeframe.open_time(trade.key.event_time);
                     merge_into(&mut periods, open_time, &Ohlcv::of_trade(trade))?;
                 }
@@ -103,10 +92,7 @@ impl FrameParts {
 
     /// The second the watermark had reached: one end for the quality of all sections.
     pub fn watermark_second(&self) -> Option<Timestamp> {
-        let alive = self
-            .coverage
-            .iter()
-            .filter(|row| row.state == CoverageState::Alive);
+        let alive = self.coverage.iter().filter(|row| row.state == CoverageState::Alive);
         alive.map(|row| row.end.floor_second()).max()
     }
 
@@ -203,13 +189,9 @@ impl InferenceDataFrame {
 
     /// Each section's name and quality.
     pub fn qualities(&self) -> impl Iterator<Item = (String, &Quality)> {
-        let candles = Timeframe::ALL
-            .into_iter()
-            .map(|tf| (format!("ohlcv_{tf}"), &self.candles(tf).quality));
+        let candles = Timeframe::ALL.into_iter().map(|tf| (format!("ohlcv_{tf}"), &self.candles(tf).quality));
         let context = ("context_data".to_owned(), &self.context_data.quality);
-        candles
-            .chain([context])
-            .chain(self.quality.iter().map(|(name, quality)| (name.clone(), quality)))
+        candles.chain([context]).chain(self.quality.iter().map(|(name, quality)| (name.clone(), quality)))
     }
 
     /// The canonical text: equal for equal knowledge, whatever route it took.
@@ -231,11 +213,7 @@ pub struct FrameShape {
 
 impl FrameShape {
     /// 100 candles a timeframe, 60 imbalance rows, five minutes of context.
-    pub const DEFAULT: Self = Self {
-        candles: 100,
-        context_window: 300 * SECOND,
-        imbalances: 60,
-    };
+    pub const DEFAULT: Self = Self { candles: 100, context_window: 300 * SECOND, imbalances: 60 };
 }
 
 impl Default for FrameShape {
@@ -259,29 +237,20 @@ pub fn assemble(
     let forming = parts.forming()?;
     let section = |timeframe: Timeframe| {
         let closed = &parts.candles[timeframe.index()];
-        let rows = [
-            &closed[closed.len().saturating_sub(shape.candles)..],
-            &forming[timeframe.index()],
-        ]
-        .concat();
+        let rows =
+            [&closed[closed.len().saturating_sub(shape.candles)..], &forming[timeframe.index()]].concat();
         candle_section(rows, &trades, end)
     };
-    let indicators = Timeframe::ALL
-        .into_iter()
-        .map(|tf| (tf, indicators_of(&parts.closes[tf.index()])))
-        .collect();
+    let indicators =
+        Timeframe::ALL.into_iter().map(|tf| (tf, indicators_of(&parts.closes[tf.index()]))).collect();
     let imbalances = parts.imbalances[parts.imbalances.len().saturating_sub(shape.imbalances)..].to_vec();
     let snapshot = parts.book.clone();
     let book_quality = book_quality(snapshot.as_deref(), &book, end);
     let imbalance_quality = imbalances.first().map_or(Quality::NO_DATA, |first| {
-        let last = imbalances
-            .last()
-            .map_or(first.second, |row| row.second.plus(SECOND));
+        let last = imbalances.last().map_or(first.second, |row| row.second.plus(SECOND));
         // A row exists only for a wholly covered second, which the log may say half a second later.
         let mut covered = book.clone();
-        imbalances
-            .iter()
-            .for_each(|row| covered.add(row.second, row.second.plus(SECOND)));
+        imbalances.iter().for_each(|row| covered.add(row.second, row.second.plus(SECOND)));
         Quality::measure(&covered, first.second, end.map_or(last, |end| end.max(last)), 0)
     });
     let quality = BTreeMap::from([
@@ -349,9 +318,7 @@ pub fn fill_flat(
     let length = timeframe.micros();
     let last_close = timeframe.open_time(end);
     let span = length.saturating_mul(i64::try_from(slots).unwrap_or(i64::MAX));
-    let first_open = last_close
-        .plus(-span)
-        .max(timeframe.open_time(Timestamp::EARLIEST));
+    let first_open = last_close.plus(-span).max(timeframe.open_time(Timestamp::EARLIEST));
     let before = closed.partition_point(|candle| candle.open_time() < first_open);
     let mut previous = before.checked_sub(1).map(|at| closed[at].ohlcv().close);
     let mut rest = closed[before..].iter().peekable();

@@ -63,12 +63,7 @@ impl ImbalanceWindows {
     pub fn restore(rows: &[Imbalances]) -> Self {
         let mut windows = Self::default();
         for row in rows {
-            windows.push(
-                row.second,
-                row.imbalance_1s,
-                row.bid_volume.get(),
-                row.ask_volume.get(),
-            );
+            windows.push(row.second, row.imbalance_1s, row.bid_volume.get(), row.ask_volume.get());
         }
         windows
     }
@@ -113,9 +108,7 @@ impl ImbalanceWindows {
     }
 
     fn mean(&self, seconds: usize) -> Option<Decimal> {
-        let sum = self
-            .window(seconds)?
-            .try_fold(Decimal::ZERO, |sum, row| sum.checked_add(row.1?))?;
+        let sum = self.window(seconds)?.try_fold(Decimal::ZERO, |sum, row| sum.checked_add(row.1?))?;
         sum.checked_div(Decimal::from(seconds)).map(round_imbalance)
     }
 
@@ -123,10 +116,7 @@ impl ImbalanceWindows {
         let (difference, total) = self.window(seconds)?.try_fold(
             (Decimal::ZERO, Decimal::ZERO),
             |(difference, total), (_, _, bid, ask)| {
-                Some((
-                    difference.checked_add(bid - ask)?,
-                    total.checked_add(bid.checked_add(*ask)?)?,
-                ))
+                Some((difference.checked_add(bid - ask)?, total.checked_add(bid.checked_add(*ask)?)?))
             },
         )?;
         difference.checked_div(total).map(round_imbalance)

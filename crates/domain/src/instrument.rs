@@ -23,11 +23,7 @@ impl Exchange {
     pub fn try_new(name: &str) -> Result<Self, Violations> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'.');
         if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(allowed) {
-            return Err(Violations::one(
-                "exchange",
-                name,
-                "must be 1 to 64 of a-z 0-9 _ - .",
-            ));
+            return Err(Violations::one("exchange", name, "must be 1 to 64 of a-z 0-9 _ - ."));
         }
         Ok(Self(name.into()))
     }
@@ -49,13 +45,8 @@ impl Symbol {
     /// # Errors
     /// A violation when it is no `BASE/QUOTE[:SETTLE[-EXPIRY]]` of upper-case names.
     pub fn try_new(text: &str) -> Result<Self, Violations> {
-        let wrong = || {
-            Violations::one(
-                "symbol",
-                text,
-                "must be BASE/QUOTE or BASE/QUOTE:SETTLE, as in BTC/USDT",
-            )
-        };
+        let wrong =
+            || Violations::one("symbol", text, "must be BASE/QUOTE or BASE/QUOTE:SETTLE, as in BTC/USDT");
         let name = |part: &str| {
             !part.is_empty()
                 && !part
@@ -67,9 +58,8 @@ impl Symbol {
             return Err(wrong());
         }
         let (base, rest) = text.split_once('/').ok_or_else(wrong)?;
-        let (quote, settle) = rest
-            .split_once(':')
-            .map_or((rest, None), |(quote, settle)| (quote, Some(settle)));
+        let (quote, settle) =
+            rest.split_once(':').map_or((rest, None), |(quote, settle)| (quote, Some(settle)));
         if !name(base) || !name(quote) || settle.is_some_and(|settle| !name(settle)) {
             return Err(wrong());
         }
@@ -102,11 +92,7 @@ impl FromStr for Market {
             "spot" => Ok(Self::Spot),
             "usdm" => Ok(Self::Usdm),
             "coinm" => Ok(Self::Coinm),
-            _ => Err(Violations::one(
-                "market",
-                text,
-                "must be one of spot, usdm, coinm",
-            )),
+            _ => Err(Violations::one("market", text, "must be one of spot, usdm, coinm")),
         }
     }
 }
@@ -142,11 +128,7 @@ impl Instrument {
         match (Exchange::try_new(exchange), Symbol::try_new(symbol)) {
             (Ok(exchange), Ok(symbol)) => Ok(Self { exchange, symbol }),
             (exchange, symbol) => Err(Violations(
-                [exchange.err(), symbol.err()]
-                    .into_iter()
-                    .flatten()
-                    .flat_map(|v| v.0)
-                    .collect(),
+                [exchange.err(), symbol.err()].into_iter().flatten().flat_map(|v| v.0).collect(),
             )),
         }
     }
@@ -158,10 +140,7 @@ impl Instrument {
     pub fn parse_with_default(text: &str, default_exchange: &Exchange) -> Result<Self, Violations> {
         match text.split_once(':') {
             Some((exchange, symbol)) if !exchange.contains('/') => Self::try_new(exchange, symbol),
-            _ => Ok(Self {
-                exchange: default_exchange.clone(),
-                symbol: Symbol::try_new(text)?,
-            }),
+            _ => Ok(Self { exchange: default_exchange.clone(), symbol: Symbol::try_new(text)? }),
         }
     }
 
@@ -182,11 +161,7 @@ impl FromStr for Instrument {
     fn from_str(text: &str) -> Result<Self, Violations> {
         match text.split_once(':') {
             Some((exchange, symbol)) if !exchange.contains('/') => Self::try_new(exchange, symbol),
-            _ => Err(Violations::one(
-                "instrument",
-                text,
-                "must name its exchange, as in binance:BTC/USDT",
-            )),
+            _ => Err(Violations::one("instrument", text, "must name its exchange, as in binance:BTC/USDT")),
         }
     }
 }
@@ -207,9 +182,7 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };

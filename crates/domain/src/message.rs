@@ -62,7 +62,7 @@ pub struct BookDiff {
 }
 
 /// A whole book as of an update id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FullBook {
     /// The update id it includes.
     pub last_update: u64,

@@ -76,37 +76,20 @@ pub struct Quality {
 
 impl Quality {
     /// Nothing is there.
-    pub const NO_DATA: Self = Self {
-        coverage: Decimal::ZERO,
-        gaps: Vec::new(),
-        revision: 0,
-        tier: Tier::NoData,
-    };
+    pub const NO_DATA: Self =
+        Self { coverage: Decimal::ZERO, gaps: Vec::new(), revision: 0, tier: Tier::NoData };
 
     /// Measures `[begin, end)`; an empty range counts as nothing there.
     pub fn measure(covered: &Intervals, begin: Timestamp, end: Timestamp, revision: u32) -> Self {
         let Ok(range) = TimeRange::try_new(begin, end) else {
-            return Self {
-                revision,
-                ..Self::NO_DATA
-            };
+            return Self { revision, ..Self::NO_DATA };
         };
         let coverage = covered.percent(range);
-        Self {
-            coverage,
-            gaps: covered.gaps(range),
-            revision,
-            tier: Tier::of(coverage),
-        }
+        Self { coverage, gaps: covered.gaps(range), revision, tier: Tier::of(coverage) }
     }
 
     /// A section wholly covered by its own row's proof.
     pub fn full() -> Self {
-        Self {
-            coverage: Decimal::ONE_HUNDRED,
-            gaps: Vec::new(),
-            revision: 0,
-            tier: Tier::Excellent,
-        }
+        Self { coverage: Decimal::ONE_HUNDRED, gaps: Vec::new(), revision: 0, tier: Tier::Excellent }
     }
 }

@@ -99,23 +99,11 @@ impl Timestamp {
 }
 
 fn wrong_unit(value: i64, expected: &str) -> String {
-    let plausible = [
-        ("seconds", 1_000_000_i64),
-        ("milliseconds", 1_000),
-        ("microseconds", 1),
-    ]
-    .into_iter()
-    .find(|(_, scale)| {
-        value
-            .checked_mul(*scale)
-            .is_some_and(|micros| Timestamp(micros).is_sane())
-    })
-    .map(|(unit, _)| unit)
-    .or_else(|| {
-        Timestamp(value.div_euclid(1_000))
-            .is_sane()
-            .then_some("nanoseconds")
-    });
+    let plausible = [("seconds", 1_000_000_i64), ("milliseconds", 1_000), ("microseconds", 1)]
+        .into_iter()
+        .find(|(_, scale)| value.checked_mul(*scale).is_some_and(|micros| Timestamp(micros).is_sane()))
+        .map(|(unit, _)| unit)
+        .or_else(|| Timestamp(value.div_euclid(1_000)).is_sane().then_some("nanoseconds"));
     match plausible {
         Some(unit) if unit != expected => {
             format!("must be in {expected} between 2009 and 2100; the number looks like {unit}")
@@ -164,26 +152,13 @@ impl FromStr for Timestamp {
         } else if let Ok(datetime) = DateTime::parse_from_rfc3339(text) {
             Self::from(datetime.with_timezone(&Utc))
         } else {
-            let naive = [
-                "%Y-%m-%dT%H:%M:%S%.f",
-                "%Y-%m-%d %H:%M:%S%.f",
-                "%Y-%m-%dT%H:%M",
-                "%Y-%m-%d %H:%M",
-            ]
-            .into_iter()
-            .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
-            .or_else(|| {
-                chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                    .ok()?
-                    .and_hms_opt(0, 0, 0)
-            });
+            let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+                .into_iter()
+                .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
+                .or_else(|| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
             Self::from(naive.ok_or_else(wrong)?.and_utc())
         };
-        if parsed.is_sane() {
-            Ok(parsed)
-        } else {
-            Err(wrong())
-        }
+        if parsed.is_sane() { Ok(parsed) } else { Err(wrong()) }
     }
 }
 
@@ -196,10 +171,7 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// All sane instants.
-    pub const ALL: Self = Self {
-        start: Timestamp::EARLIEST,
-        end: Timestamp::LATEST,
-    };
+    pub const ALL: Self = Self { start: Timestamp::EARLIEST, end: Timestamp::LATEST };
 
     /// Builds `[start, end)`.
     ///
@@ -207,11 +179,7 @@ impl TimeRange {
     /// A violation when `end` is before `start`.
     pub fn try_new(start: Timestamp, end: Timestamp) -> Result<Self, Violations> {
         if end < start {
-            return Err(Violations::one(
-                "range.end",
-                end,
-                format!("must not be before the start {start}"),
-            ));
+            return Err(Violations::one("range.end", end, format!("must not be before the start {start}")));
         }
         Ok(Self { start, end })
     }

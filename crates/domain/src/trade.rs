@@ -133,14 +133,7 @@ impl TradeEvent {
                 "must name a first and a later last id",
             );
         }
-        violations.into_result(Self {
-            event_time,
-            id,
-            price,
-            size,
-            side,
-            aggregate,
-        })
+        violations.into_result(Self { event_time, id, price, size, side, aggregate })
     }
 
     /// When it happened at the venue.
@@ -175,9 +168,7 @@ impl TradeEvent {
 
     /// How many venue trades it stands for.
     pub fn trade_count(&self) -> u32 {
-        self.aggregate.map_or(1, |ids| {
-            u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX)
-        })
+        self.aggregate.map_or(1, |ids| u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX))
     }
 }
 
@@ -206,8 +197,6 @@ pub struct Trade {
 impl Trade {
     /// How many venue trades it stands for.
     pub fn trade_count(&self) -> u32 {
-        self.aggregate.map_or(1, |ids| {
-            u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX)
-        })
+        self.aggregate.map_or(1, |ids| u32::try_from(ids.last - ids.first + 1).unwrap_or(u32::MAX))
     }
 }

@@ -39,39 +39,27 @@ impl DataValidator {
     /// volume, prices out of order, a time off the grid, outside bounds or in another unit.
     pub fn validate_ohlcv(timeframe: Timeframe, raw: &RawCandle) -> Result<Candle, Violations> {
         let mut violations = Violations::default();
-        let mut keep = |result: Result<Price, Violations>| match result {
-            Ok(price) => Some(price),
-            Err(broken) => {
-                violations.0.extend(broken.0);
-                None
-            }
-        };
-        let open = keep(Price::parse("candle.open", &raw.open));
-        let high = keep(Price::parse("candle.high", &raw.high));
-        let low = keep(Price::parse("candle.low", &raw.low));
-        let close = keep(Price::parse("candle.close", &raw.close));
-        let volume = Quantity::parse("candle.volume", &raw.volume);
-        let open_time = Timestamp::try_from_micros("candle.open_time", raw.open_time);
-        let (volume, open_time) = match (volume, open_time) {
-            (Ok(volume), Ok(open_time)) => (volume, open_time),
-            (volume, open_time) => {
-                violations.0.extend(
-                    [volume.err(), open_time.err()]
-                        .into_iter()
-                        .flatten()
-                        .flat_map(|v| v.0),
-                );
-                return Err(violations);
-            }
-        };
-        let (Some(open), Some(high), Some(low), Some(close)) = (open, high, low, close) else {
+        let [open, high, low, close] = [
+            ("candle.open", &raw.open),
+            ("candle.high", &raw.high),
+            ("candle.low", &raw.low),
+            ("candle.close", &raw.close),
+        ]
+        .map(|(field, text)| keep(Price::parse(field, text), &mut violations));
+        let volume = keep(Quantity::parse("candle.volume", &raw.volume), &mut violations);
+        let open_time = keep(Timestamp::try_from_micros("candle.open_time", raw.open_time), &mut violations);
+        if let (Some(high), Some(low)) = (high, low)
+            && high < low
+            && !violations.0.is_empty()
+        {
+            violations.push("candle.high", high, format!("must not be below the low {low}"));
+        }
+        let (Some(open), Some(high), Some(low), Some(close), Some(volume), Some(open_time)) =
+            (open, high, low, close, volume, open_time)
+        else {
             return Err(violations);
         };
-        let key = |event_time| TradeKey {
-            event_time,
-            sequence: 0,
-            index: 0,
-        };
+        let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
         let close_time = timeframe.close_time(open_time);
         let ohlcv = Ohlcv {
             open,
@@ -90,14 +78,14 @@ impl DataValidator {
     /// Validates a book a caller supplies: both sides best first.
     ///
     /// # Errors
-    /// Every broken rule: order, empty levels, depth over [`crate::book::DEPTH`], a crossed book.
+    /// Every broken rule: order, empty levels, a crossed book.
     pub fn validate_orderbook(bids: &[BookLevel], asks: &[BookLevel]) -> Result<FullBook, Violations> {
         let mut violations = Violations::default();
         check_sides(bids, asks, &mut violations);
-        violations.into_result(FullBook {
-            last_update: 0,
-            bids: bids.to_vec(),
-            asks: asks.to_vec(),
-        })
+        violations.into_result(FullBook { last_update: 0, bids: bids.to_vec(), asks: asks.to_vec() })
     }
+}
+
+fn keep<T>(result: Result<T, Violations>, violations: &mut Violations) -> Option<T> {
+    result.map_err(|broken| violations.0.extend(broken.0)).ok()
 }

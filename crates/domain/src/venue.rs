@@ -50,17 +50,10 @@ impl VenueRules {
     };
 
     /// Binance USD-M and COIN-M futures.
-    pub const BINANCE_FUTURES: Self = Self {
-        book_rule: BookRule::BinanceFutures,
-        ..Self::BINANCE_SPOT
-    };
+    pub const BINANCE_FUTURES: Self = Self { book_rule: BookRule::BinanceFutures, ..Self::BINANCE_SPOT };
 
     /// A caller's own feed: nothing is known of its ids, and it decides the order itself.
-    pub const PUSHED: Self = Self {
-        lateness: 0,
-        trade_ids: TradeIds::Unique,
-        ..Self::BINANCE_SPOT
-    };
+    pub const PUSHED: Self = Self { lateness: 0, trade_ids: TradeIds::Unique, ..Self::BINANCE_SPOT };
 
     /// The same rules with another lateness.
     #[must_use]

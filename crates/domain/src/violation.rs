@@ -23,11 +23,7 @@ impl Violation {
         if value.chars().count() > Self::MAX_VALUE_CHARS {
             value = value.chars().take(Self::MAX_VALUE_CHARS).collect::<String>() + "…";
         }
-        Self {
-            field: field.into(),
-            value,
-            reason: reason.into(),
-        }
+        Self { field: field.into(), value, reason: reason.into() }
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn setup(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
         #[cfg(feature = "timescale")]
-        StoreUrl::Postgres(address) => of(url, onetape_timescale::setup(&address).await),
+        StoreUrl::Postgres(address) => of(url, onetape_timescale::TimescaleStore::setup_url(&address).await),
         #[cfg(not(feature = "timescale"))]
         StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
     }
@@ -82,7 +82,7 @@ pub async fn migrate(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
         #[cfg(feature = "timescale")]
-        StoreUrl::Postgres(address) => of(url, onetape_timescale::migrate(&address).await),
+        StoreUrl::Postgres(address) => of(url, onetape_timescale::TimescaleStore::migrate_url(&address).await),
         #[cfg(not(feature = "timescale"))]
         StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
     }
@@ -114,4 +114,32 @@ pub async fn status(url: &str) -> Result<StoreStatus, OpenError> {
 fn of<T>(url: &str, result: Result<T, onetape_ports::StoreError>) -> Result<T, OpenError> {
     let store = url.parse::<StoreUrl>()?.to_string();
     result.map_err(|source| OpenError::Store { store, source })
+}
+
+#[cfg(feature = "timescale")]
+async fn timescale_status(url: &str, address: &str) -> Result<StoreStatus, OpenError> {
+    let store = of(url, onetape_timescale::TimescaleStore::connect(address).await)?;
+    let status = of(url, store.status().await);
+    store.close().await;
+    let onetape_timescale::StoreStatus { server, applied, pending, tables } = status?;
+    let named = |name: &str, value: Option<String>| value.map(|value| (name.to_owned(), value));
+    let facts = [
+        named("PostgreSQL", Some(server.postgres)),
+        named("TimescaleDB", server.timescaledb),
+        named("edition", server.edition.map(|edition| edition.to_string())),
+        named("migrations to apply", (!pending.is_empty()).then(|| pending.len().to_string())),
+    ];
+    let tables = tables.into_iter().map(|table| TableStatus {
+        name: table.name,
+        rows: i64::try_from(table.rows_estimate).unwrap_or(i64::MAX),
+        bytes: i64::try_from(table.bytes).unwrap_or(i64::MAX),
+    });
+    let migrations =
+        applied.into_iter().map(|one| AppliedMigration { version: one.version, description: one.description });
+    Ok(StoreStatus {
+        store: url.parse::<StoreUrl>()?.to_string(),
+        facts: facts.into_iter().flatten().collect(),
+        migrations: migrations.collect(),
+        tables: tables.collect(),
+    })
 }

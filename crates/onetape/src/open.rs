@@ -154,11 +154,9 @@ async fn open_store(url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::default())),
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
-            let opened = onetape_timescale::TimescaleStore::open(address).await;
-            let store = opened.map_err(|source| OpenError::Store {
-                store: url.to_string(),
-                source,
-            })?;
+            let failed = |source| OpenError::Store { store: url.to_string(), source };
+            let store = onetape_timescale::TimescaleStore::connect(address).await.map_err(failed)?;
+            store.verify().await.map_err(failed)?;
             Ok(Arc::new(store))
         }
         #[cfg(not(feature = "timescale"))]

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     Engine, Error, Running, Settings, admin, chain,
-    command::{blocking, run, tail},
+    command::{blocking, output, run, tail},
     local,
     lock::FileLock,
 };
@@ -59,9 +59,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Running, Error> {
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let id = container.id().to_owned();
     if let Err(why) = wait_until_it_answers(&url).await {
-        let log = docker(&["logs", "--tail", "20", &id])
-            .await
-            .unwrap_or_else(|error| error.to_string());
+        let log = log_of(id.clone()).await;
         docker(&["rm", "-f", "-v", &id]).await?;
         return Err(Error::Unusable(format!(
             "{}; the container's log ends: {}",
@@ -135,7 +133,7 @@ fn debian(tag: &str) -> ContainerRequest<GenericImage> {
              {bin}/initdb -D {data} -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
              echo 'host all all all trust' >> {data}/pg_hba.conf
          fi
-         exec {bin}/postgres -D {data} {}",
+         exec {bin}/postgres -D {data} -c unix_socket_directories=/tmp {}",
         options().collect::<Vec<_>>().join(" ")
     );
     base(DEBIAN, tag)
@@ -179,6 +177,15 @@ async fn wait_until_it_answers(url: &str) -> Result<(), Error> {
             Err(last.unwrap_or_else(|| Error::Unusable("the container's server never answered".into())))
         }
     }
+}
+
+/// The server writes its log to standard error, `initdb` before it to standard output.
+async fn log_of(id: String) -> String {
+    let read = blocking(move || output(Command::new("docker").args(["logs", "--tail", "20", &id])));
+    read.await.map_or_else(
+        |error| error.to_string(),
+        |output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
 }
 
 async fn docker(arguments: &[&str]) -> Result<String, Error> {

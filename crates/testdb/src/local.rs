@@ -22,8 +22,11 @@ pub(crate) fn start(settings: &Settings) -> Result<(Cluster, u16), Error> {
     Ok((cluster, port))
 }
 
-/// Stops the cluster and deletes its data.
-pub(crate) fn purge(settings: &Settings, cluster: &Cluster) -> Result<(), Error> {
+/// Stops this workspace's cluster, if it has one, and deletes its data.
+pub(crate) fn purge(settings: &Settings) -> Result<(), Error> {
+    let Some(cluster) = registry::find(settings) else {
+        return Ok(());
+    };
     let _home = FileLock::acquire(&settings.home.join("lock"))?;
     cluster.stop()?;
     cluster.delete()?;

@@ -38,7 +38,7 @@ pub struct Settings {
     pub home: PathBuf,
     /// Where this workspace notes the server it started: `ONETAPE_DB_STATE`, by default `.onetape` in the workspace.
     pub state_dir: PathBuf,
-    /// The kinds of server that may be started.
+    /// The kinds of server that may be started: `ONETAPE_DB_ENGINE`.
     pub engines: Engines,
     /// Whether missing Debian packages may be installed. Tests never do that; `cargo xtask db up` does.
     pub install_packages: bool,
@@ -49,7 +49,7 @@ impl Settings {
     ///
     /// # Panics
     ///
-    /// When `ONETAPE_TEST_DB` is neither `required` nor `off` nor empty: a typing error must not turn a failure into a skip.
+    /// When `ONETAPE_TEST_DB` or `ONETAPE_DB_ENGINE` is a word it cannot be: a typing error must not turn a failure into a skip.
     pub fn from_env() -> Self {
         let policy = match env::var("ONETAPE_TEST_DB").as_deref() {
             Ok("required") => Policy::Required,
@@ -64,7 +64,12 @@ impl Settings {
             policy,
             home: home(),
             state_dir: path("ONETAPE_DB_STATE").unwrap_or_else(|| workspace().join(".onetape")),
-            engines: Engines::Any,
+            engines: match env::var("ONETAPE_DB_ENGINE").as_deref() {
+                Ok("container") => Engines::Container,
+                Ok("local") => Engines::Local,
+                Ok("") | Err(_) => Engines::Any,
+                Ok(other) => panic!("ONETAPE_DB_ENGINE is {other:?}; it can be `container` or `local`"),
+            },
             install_packages: false,
         }
     }

@@ -35,29 +35,26 @@ pub async fn running(settings: &Settings) -> Option<Running> {
     is_alive(&running).await.then_some(running)
 }
 
-/// Stops the server that this workspace started, and no other; with `purge`, its data goes too.
-/// None where this workspace has started none.
+/// Stops the server that this workspace started, and no other; with `purge`, its data goes too, even where it is stopped.
+/// None where none was up.
 pub async fn down(settings: &Settings, purge: bool) -> Result<Option<Running>, Error> {
     let _lock = lock(settings).await?;
-    let Some(running) = state::read(settings) else {
-        return Ok(None);
-    };
-    match &running.engine {
-        Engine::Local(cluster) => {
-            let (cluster, settings) = (cluster.clone(), settings.clone());
-            let stop = move || match purge {
-                true => local::purge(&settings, &cluster),
-                false => cluster.stop().map(drop),
-            };
-            blocking(stop).await?;
+    let noted = state::read(settings);
+    match noted.as_ref().map(|running| running.engine.clone()) {
+        Some(Engine::Local(cluster)) => blocking(move || cluster.stop()).await.map(drop)?,
+        Some(Engine::Container { id, .. }) => {
+            blocking(move || run(Command::new("docker").args(["rm", "-f", "-v", &id])))
+                .await
+                .map(drop)?;
         }
-        Engine::Container { id, .. } => {
-            let id = id.clone();
-            blocking(move || run(Command::new("docker").args(["rm", "-f", "-v", &id]))).await?;
-        }
+        None => {}
+    }
+    if purge {
+        let settings = settings.clone();
+        blocking(move || local::purge(&settings)).await?;
     }
     state::remove(settings)?;
-    Ok(Some(running))
+    Ok(noted)
 }
 
 async fn lock(settings: &Settings) -> Result<FileLock, Error> {
@@ -75,7 +72,12 @@ async fn start(settings: &Settings) -> Result<Running, Error> {
     }
     if settings.engines != Engines::Container {
         match start_local(settings).await {
-            Ok(running) => return Ok(running),
+            Ok(running) => {
+                if cfg!(feature = "containers") && !tried.is_empty() {
+                    eprintln!("onetape-testdb: a local server was started: {}", tried.join("; "));
+                }
+                return Ok(running);
+            }
             Err(Error::Unavailable(reasons)) => tried.extend(reasons),
             Err(why) => tried.push(format!("local server: {}", chain(&why))),
         }

@@ -1,1 +1,19 @@
-//! Exchange wire formats and tape feeds of onetape
+//! Exchange wire formats and tape feeds of onetape.
+//!
+//! One module a venue turns wire messages into [`FeedMessage`](onetape_domain::message::FeedMessage)s;
+//! [`tape`] reads recordings of them. Nothing here decides what is stored: a message is either understood
+//! in full, known to carry nothing, or refused with every rule it broke.
+
+#![warn(missing_docs)]
+
+// Instrumented for fuzzing, every test binary needs the fuzzing engine's symbols.
+#[cfg(test)]
+use bolero as _;
+
+pub mod binance;
+pub mod tape;
+pub mod wire;
+
+pub use binance::{BinanceParser, SymbolMap};
+pub use tape::{Pace, TapeFeed, TapeOptions, TapeStats};
+pub use wire::{Parsed, Refused, UnaddressedBook, WireParser};

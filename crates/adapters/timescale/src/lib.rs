@@ -1,1 +1,46 @@
-//! TimescaleDB store of onetape
+//! TimescaleDB store of the onetape market-data store.
+//!
+//! [`TimescaleStore`] implements every storage port on PostgreSQL with TimescaleDB, of either edition.
+//! The schema is in `migrations/`, the statements are in `queries/`, one a file.
+//!
+//! ```no_run
+//! # async fn open() -> Result<(), onetape_ports::StoreError> {
+//! let store = onetape_timescale::TimescaleStore::connect("postgres://onetape@localhost/onetape").await?;
+//! store.migrate().await?;
+//! println!("{store} is {} edition", store.verify().await?);
+//! # Ok(())
+//! # }
+//! ```
+
+#![warn(missing_docs)]
+
+mod append;
+mod arguments;
+mod books;
+mod bounds;
+mod candles;
+mod clocks;
+mod columns;
+mod coverage;
+mod cursor;
+mod edition;
+mod error;
+mod frame;
+mod imbalances;
+mod levels;
+mod micros;
+mod migrate;
+mod numeric;
+mod options;
+mod quarantine;
+mod session;
+mod setup;
+mod status;
+mod store;
+mod trades;
+
+pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
+pub use migrate::{AppliedMigration, MIGRATOR};
+pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use status::{StoreStatus, TableStatus};
+pub use store::TimescaleStore;

@@ -162,8 +162,9 @@ impl DataIngestionPipeline {
     /// # Errors
     /// [`IngestError::Deadline`] when rows are left after `deadline`, or the failure of the writer.
     pub async fn shutdown(&self, deadline: std::time::Duration) -> Result<IngestSummary, IngestError> {
-        let result = tokio::time::timeout(deadline, self.inner.write_all(true)).await;
+        // First: what is taken in after this is refused, what came before is written below.
         self.inner.closing.store(true, Ordering::Release);
+        let result = tokio::time::timeout(deadline, self.inner.write_all(true)).await;
         self.inner.due.notify_one();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
@@ -214,6 +215,9 @@ impl Inner {
             let now = self.clock.monotonic_micros();
             let (step, rows) = {
                 let mut slot = slot.lock();
+                if self.closing.load(Ordering::Acquire) {
+                    return Err(IngestError::Closed);
+                }
                 let step = slot.process(message, cache, now, |rows| self.summary.lock().count_rows(rows));
                 (step, slot.pending_rows())
             };
@@ -223,6 +227,12 @@ impl Inner {
                 }
                 break step;
             };
+            // The store must hold every version before one is read back from it.
+            {
+                let _writing = self.writing.lock().await;
+                self.write_slot(&slot, false).await?;
+                self.write_slot(&slot, false).await?;
+            }
             for key in keys {
                 let found = self.store.candle(&message.instrument, *key).await;
                 let candle = found.map_err(|error| writer::store_error(&message.instrument, error))?;
@@ -266,6 +276,7 @@ impl Inner {
         summary.quarantined += 1;
         drop(summary);
         self.quarantine.lock().push(record);
+        self.due.notify_one();
     }
 
     fn slot(&self, instrument: &Instrument) -> Option<SharedSlot> {
@@ -348,7 +359,7 @@ impl Inner {
     }
 
     /// Holds the caller back while too much waits for the store.
-    async fn hold_back(&self) -> Result<(), IngestError> {
+    pub(crate) async fn hold_back(&self) -> Result<(), IngestError> {
         loop {
             let progress = self.progress.notified();
             if let Some(failure) = &*self.failure.lock() {

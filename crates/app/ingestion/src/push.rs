@@ -64,7 +64,7 @@ impl DataIngestionPipeline {
                 self.push(instrument, trade.event_time, Payload::Trades(vec![event]))
                     .await
             }
-            Err(violations) => self.refuse_push(instrument, violations, &format!("{trade:?}")),
+            Err(violations) => self.refuse_push(instrument, violations, &format!("{trade:?}")).await,
         }
     }
 
@@ -90,7 +90,7 @@ impl DataIngestionPipeline {
                 )
                 .await
             }
-            Err(violations) => self.refuse_push(instrument, violations, &format!("{time} {bids:?} {asks:?}")),
+            Err(violations) => self.refuse_push(instrument, violations, &format!("{time} {bids:?} {asks:?}")).await,
         }
     }
 
@@ -111,7 +111,7 @@ impl DataIngestionPipeline {
                 self.push(instrument, candle.close_time(), Payload::Candle(candle))
                     .await
             }
-            Err(violations) => self.refuse_push(instrument, violations, &format!("{timeframe} {candle:?}")),
+            Err(violations) => self.refuse_push(instrument, violations, &format!("{timeframe} {candle:?}")).await,
         }
     }
 
@@ -145,12 +145,22 @@ impl DataIngestionPipeline {
         }
     }
 
-    fn refuse_push(
+    /// Notes that the caller's feed is alive at `time` and nothing happened until then: seconds without
+    /// trades become quiet instead of unproven. Needed after 30 s without any other call.
+    ///
+    /// # Errors
+    /// As [`ingest`](Self::ingest).
+    pub async fn ingest_heartbeat(&self, instrument: &Instrument, time: Timestamp) -> Result<Outcome, IngestError> {
+        self.push(instrument, time, Payload::Heartbeat).await
+    }
+
+    async fn refuse_push(
         &self,
         instrument: &Instrument,
         violations: Violations,
         payload: &str,
     ) -> Result<Outcome, IngestError> {
+        self.inner.hold_back().await?;
         let mut record =
             onetape_domain::message::QuarantinedRecord::new("push", violations.clone(), payload.as_bytes());
         record.instrument = Some(instrument.clone());

@@ -10,7 +10,7 @@ use onetape_ports::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// The request itself is wrong.
-    #[error("bad request: {0}")]
+    #[error(transparent)]
     Invalid(#[from] Violations),
     /// Nothing was ever stored of the instrument.
     #[error("there is no data of {instrument}{hint}")]

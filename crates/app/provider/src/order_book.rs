@@ -62,18 +62,20 @@ impl UnifiedDataProvider {
         let started = self.clock.monotonic_micros();
         request.check(&self.config)?;
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(instrument));
-        let as_of = self.resolve(instrument, request, issued).await?;
+        let live = self.live.as_ref().filter(|_| aggregation == BookAggregation::Raw && request.timestamp.is_none());
+        let live = live.and_then(|live| live.live_book(instrument));
+        let as_of = match (self.resolve(instrument, request, issued).await, issued) {
+            // The live book is there before anything was written.
+            (Err(ProviderError::UnknownInstrument { .. }), Some(issued)) if live.is_some() => issued,
+            (as_of, _) => as_of?,
+        };
         let points = self.points(instrument, aggregation, as_of, request.limit).await?;
         let parts = self.coverage(instrument, as_of, request).await?;
         let quality = points_quality(&points, &parts);
         let mut frame =
             OrderBookDataFrame::of_points(instrument.clone(), as_of, aggregation, points, quality);
-        let live = self
-            .live
-            .as_ref()
-            .filter(|_| aggregation == BookAggregation::Raw && request.timestamp.is_none());
         let mut source = DataSource::Database;
-        if let Some(book) = live.and_then(|live| live.live_book(instrument)) {
+        if let Some(book) = live {
             show_live(&mut frame, &book, issued);
             source = DataSource::Cache;
         }

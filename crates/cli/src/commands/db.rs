@@ -2,7 +2,7 @@
 
 use crate::args::{DbArgs, DbCommand};
 
-pub async fn run(args: DbArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: DbArgs) -> anyhow::Result<()> {
     match args.command {
         DbCommand::Setup(args) => {
             onetape::setup(&args.store).await?;

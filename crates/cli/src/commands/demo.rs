@@ -12,7 +12,7 @@ use crate::output::frame;
 /// Seconds the simulated market runs.
 const SIMULATED_SECONDS: u32 = 900;
 
-pub async fn run(args: DemoArgs) -> anyhow::Result<u64> {
+pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<u64> {
     let tape = Onetape::open("memory:").await?;
     let quiet = args.format == ObjectFormat::Json;
     let summary = if args.files.is_empty() {

@@ -13,7 +13,7 @@ use crate::args::{Query, QueryArgs, RangeArgs};
 /// Rows given for an instant without a limit.
 const DEFAULT_LIMIT: usize = 100;
 
-pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: QueryArgs) -> anyhow::Result<()> {
     match args.query {
         Query::Candles(args) => series::candles(args).await,
         Query::Trades(args) => series::trades(args).await,

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 /// How long a graceful stop may take.
 const SHUTDOWN: Duration = Duration::from_secs(60);
 
-pub async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
+pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
     let mut feed = open(args.files, &args.tape, args.json)?;
     let config = PipelineConfig {
         batch_size: args.batch_size as usize,
@@ -40,7 +40,7 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
 }
 
 /// Runs a feed into a store; an interrupt stops it in order, and the next run goes on from there.
-pub async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result<IngestSummary> {
+pub(crate) async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result<IngestSummary> {
     let pipeline = tape.ingestion();
     let summary = tokio::select! {
         result = pipeline.run(feed) => Some(result),
@@ -65,7 +65,7 @@ pub async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result<Ingest
 }
 
 /// Opens a tape that reports its progress.
-pub fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow::Result<Watched> {
+pub(crate) fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow::Result<Watched> {
     let ExchangeName::Binance = tape.exchange;
     let pace = tape.speed.map_or(Pace::Unlimited, Pace::Times);
     let inner = TapeFeed::open(
@@ -89,10 +89,10 @@ pub fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow::Result
 
 /// A tape feed with the rules asked for, that shows how far it has come.
 #[derive(Debug)]
-pub struct Watched {
-    pub inner: TapeFeed<BinanceParser>,
+pub(crate) struct Watched {
+    pub(crate) inner: TapeFeed<BinanceParser>,
     rules: VenueRules,
-    pub progress: Progress,
+    pub(crate) progress: Progress,
 }
 
 impl std::fmt::Display for Watched {

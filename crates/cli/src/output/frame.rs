@@ -10,7 +10,7 @@ use super::table;
 const SHOWN: usize = 5;
 
 /// Prints the frame: the end of each section, and how complete it is.
-pub fn print(frame: &InferenceDataFrame) {
+pub(crate) fn print(frame: &InferenceDataFrame) {
     println!("{} as of {}", frame.symbol, frame.as_of);
     candles(frame);
     book(frame);

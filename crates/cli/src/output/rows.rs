@@ -14,17 +14,17 @@ use crate::args::RowFormat;
 const TABLE_ROWS: usize = 50;
 
 /// A kind of row: its columns, and how it is written.
-pub struct Columns<T> {
+pub(crate) struct Columns<T> {
     /// Header of the CSV form and of the table.
-    pub header: &'static [&'static str],
+    pub(crate) header: &'static [&'static str],
     /// The fields of the CSV form.
-    pub fields: fn(&T) -> Vec<String>,
+    pub(crate) fields: fn(&T) -> Vec<String>,
     /// The canonical form.
-    pub json: fn(&T) -> Value,
+    pub(crate) json: fn(&T) -> Value,
 }
 
 /// Writes all rows of a stream.
-pub async fn write<T, E>(
+pub(crate) async fn write<T, E>(
     rows: impl Stream<Item = Result<T, E>>,
     columns: &Columns<T>,
     format: RowFormat,

@@ -5,7 +5,7 @@ use onetape::prelude::*;
 use serde_json::json;
 
 /// For programs.
-pub fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow::Result<String> {
+pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow::Result<String> {
     let IngestSummary {
         messages,
         stamped,
@@ -47,7 +47,7 @@ pub fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow:
 }
 
 /// For people.
-pub fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, store: &StoreUrl) {
+pub(crate) fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, store: &StoreUrl) {
     let rate = if seconds > 0.0 {
         summary.messages as f64 / seconds
     } else {

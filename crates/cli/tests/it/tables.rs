@@ -11,7 +11,7 @@ use crate::support::{database, replay, tape};
 async fn tables(store: &str) -> String {
     let tape = onetape::Onetape::open(store).await.expect("store opens");
     let instrument = "binance:ETH/USDT".parse().expect("instrument");
-    dump(tape.store().as_ref(), &instrument).await
+    dump(tape.store().as_ref(), &instrument).await.expect("dump")
 }
 
 fn lines(files: &[PathBuf]) -> Vec<String> {
@@ -108,7 +108,7 @@ async fn one_command_a_file_goes_on_where_the_first_ended() {
     replay(db.url(), &files[1..], &[]).ok();
     let tape = onetape::Onetape::open(db.url()).await.expect("store");
     let instrument = "binance:ETH/USDT".parse().expect("instrument");
-    let split = dump(tape.store().as_ref(), &instrument).await;
+    let split = dump(tape.store().as_ref(), &instrument).await.expect("dump");
     let partials = split.matches("\"partial\":true").count();
     assert_eq!(partials, 2, "one partial sample at each orderly end");
     let out = crate::support::query(db.url(), "book", &["--format", "json"]).ok();

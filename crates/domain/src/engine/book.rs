@@ -10,6 +10,7 @@ use super::local_book::{Fit, LocalBook, TimedDiff};
 use crate::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
 use crate::bucket::PriceBucket;
 use crate::change::Changes;
+use crate::coverage::Stream;
 use crate::decimal::Price;
 use crate::imbalance::{ImbalanceWindows, Imbalances};
 use crate::message::{BookDiff, FullBook};
@@ -23,6 +24,8 @@ pub struct BookState {
     position: u64,
     /// Highest snapshot that took effect.
     snapshot: u64,
+    /// Highest snapshot ever offered: one beyond it cannot be a re-delivery.
+    offered: u64,
     /// Whether samples are being taken.
     live: bool,
     /// Start of the next second to be sampled.
@@ -54,8 +57,9 @@ pub struct BookStream {
     book: LocalBook,
     state: BookState,
     windows: ImbalanceWindows,
-    /// The levels are behind the stored state: re-delivered messages rebuild them without effect.
-    rebuilding: bool,
+    /// After a restart without levels: a stream that lives through the re-delivered messages from their
+    /// beginning, without effect, until it reaches the stored position and lends its levels.
+    rebuilding: Option<Box<BookStream>>,
 }
 
 impl BookStream {
@@ -65,7 +69,7 @@ impl BookStream {
             book: LocalBook::new(rule),
             state: BookState::default(),
             windows: ImbalanceWindows::default(),
-            rebuilding: false,
+            rebuilding: None,
         }
     }
 
@@ -75,7 +79,8 @@ impl BookStream {
         self.windows = ImbalanceWindows::restore(imbalances);
         match levels.filter(|levels| state.live && levels.last_update == state.position) {
             Some(levels) => self.book.resume(levels),
-            None => self.rebuilding = state.live,
+            None if state.live => self.rebuilding = Some(Box::new(Self::new(self.book.rule()))),
+            None => {}
         }
         self.state = state;
     }
@@ -87,7 +92,7 @@ impl BookStream {
 
     /// The book while it is in synchrony.
     pub fn live_book(&self) -> Option<&LocalBook> {
-        (self.state.live && !self.rebuilding).then_some(&self.book)
+        (self.state.live && self.rebuilding.is_none()).then_some(&self.book)
     }
 
     /// The full depth, where there is a live book to store.
@@ -97,20 +102,16 @@ impl BookStream {
 
     /// Start of the next second to be sampled, while samples are taken.
     pub fn next_second(&self) -> Option<Timestamp> {
-        self.state
-            .next_second
-            .filter(|_| self.state.live && !self.rebuilding)
+        self.state.next_second.filter(|_| self.state.live && self.rebuilding.is_none())
     }
 
     /// What a diff would do. Re-delivered diffs rebuild the levels here, without effect.
     pub fn offer_diff(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) -> Effect {
         if diff.last_update <= self.state.position {
-            if self.rebuilding {
-                self.rebuild(diff, sent_at, received_at);
-            }
+            self.rebuild(|shadow| shadow.live_through_diff(diff, sent_at, received_at));
             return Effect::None;
         }
-        if self.rebuilding {
+        if self.rebuilding.is_some() {
             return Effect::Breaks;
         }
         match self.book.fit(diff) {
@@ -128,26 +129,29 @@ impl BookStream {
 
     /// Keeps a diff for the next snapshot.
     pub fn buffer(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
-        self.book.buffer(TimedDiff {
-            diff: diff.clone(),
-            sent_at,
-            received_at,
-        });
+        self.book.buffer(TimedDiff { diff: diff.clone(), sent_at, received_at });
     }
 
     /// What a snapshot would do. One that was seen before rebuilds the levels here, without effect.
     pub fn offer_snapshot(&mut self, snapshot: &FullBook) -> Effect {
-        let known = snapshot.last_update <= self.state.snapshot;
-        if self.rebuilding || (known && !self.state.live && snapshot.last_update >= self.state.position) {
-            if !self.book.is_live() {
-                for waiting in self.book.seed(snapshot) {
-                    self.rebuild(&waiting.diff, waiting.sent_at, waiting.received_at);
+        let fresh = snapshot.last_update > self.state.offered;
+        self.state.offered = self.state.offered.max(snapshot.last_update);
+        let usable = snapshot.last_update >= self.state.position;
+        if fresh {
+            let needed = !self.state.live || self.rebuilding.is_some();
+            return if needed && usable { Effect::Applies } else { Effect::None };
+        }
+        self.rebuild(|shadow| shadow.live_through_snapshot(snapshot));
+        if !self.state.live && usable && snapshot.last_update == self.state.snapshot {
+            // It took effect before, and no diff has connected to it yet.
+            for waiting in self.book.seed(snapshot) {
+                if self.book.fit(&waiting.diff) != Fit::Stale {
+                    self.book.clear();
+                    self.book.buffer(waiting);
                 }
             }
-            return Effect::None;
         }
-        let stale = self.state.live || known || snapshot.last_update < self.state.position;
-        if stale { Effect::None } else { Effect::Applies }
+        Effect::None
     }
 
     /// Seeds the book and applies the diffs that were waiting.
@@ -159,22 +163,23 @@ impl BookStream {
         coverage: &mut StreamCoverage,
         changes: &mut Changes,
     ) {
+        self.give_up_rebuilding(seen, stamp, coverage, changes);
         self.state.snapshot = snapshot.last_update;
         if self.state.bucket_size.is_none() {
             self.state.bucket_size = bucket_size(snapshot);
         }
         for waiting in self.book.seed(snapshot) {
-            let TimedDiff {
-                diff,
-                sent_at,
-                received_at,
-            } = &waiting;
+            let TimedDiff { diff, sent_at, received_at } = &waiting;
             match self.book.fit(diff) {
                 Fit::Connects => {
-                    self.apply_diff(diff, *sent_at, *received_at, seen, stamp, coverage, changes)
+                    self.sample_until(*sent_at, false, stamp, coverage, changes);
+                    self.apply_diff(diff, *sent_at, *received_at, seen, stamp, coverage, changes);
                 }
                 Fit::Stale => {}
                 Fit::Early | Fit::Breaks => {
+                    if self.state.live {
+                        self.lose("book sequence broke", seen, stamp, coverage, changes);
+                    }
                     self.book.clear();
                     self.book.buffer(waiting);
                 }
@@ -182,11 +187,22 @@ impl BookStream {
         }
     }
 
+    /// Ends the proof of a book whose levels did not come back after a restart, before another takes its place.
+    fn give_up_rebuilding(
+        &mut self,
+        seen: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        changes: &mut Changes,
+    ) {
+        if self.rebuilding.is_some() {
+            let reason = "the book of before the restart is not at hand";
+            self.lose(reason, seen, stamp, coverage, changes);
+        }
+    }
+
     /// Applies a diff that continues or starts the book.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a diff is its times, its stamp and where its rows go"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a diff is its times, its stamp and where its rows go")]
     pub fn apply_diff(
         &mut self,
         diff: &BookDiff,
@@ -206,19 +222,19 @@ impl BookStream {
     }
 
     /// What a whole book that replaces the one before would do.
-    pub fn offer_state(&self, book: &FullBook) -> Effect {
+    pub fn offer_state(&mut self, book: &FullBook) -> Effect {
         if book.last_update > self.state.position {
-            Effect::Applies
-        } else {
-            Effect::None
+            return Effect::Applies;
         }
+        if self.rebuilding.is_some() && book.last_update == self.state.position {
+            self.book.resume(book);
+            self.rebuilding = None;
+        }
+        Effect::None
     }
 
     /// Replaces the book.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a book is its times, its stamp and where its rows go"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a book is its times, its stamp and where its rows go")]
     pub fn apply_state(
         &mut self,
         book: &FullBook,
@@ -232,8 +248,8 @@ impl BookStream {
         if self.state.bucket_size.is_none() {
             self.state.bucket_size = bucket_size(book);
         }
+        self.give_up_rebuilding(seen, stamp, coverage, changes);
         self.book.resume(book);
-        self.rebuilding = false;
         self.settle(sent_at, received_at, seen, stamp, coverage, changes);
     }
 
@@ -272,13 +288,13 @@ impl BookStream {
         changes: &mut Changes,
     ) {
         // After a restart without levels, only what was sampled is proven.
-        let sampled = self.state.next_second.filter(|_| self.rebuilding);
+        let sampled = self.state.next_second.filter(|_| self.rebuilding.is_some());
         let last_diff = self.state.last_diff.map(|(sent_at, _)| sent_at);
         if let Some(end) = sampled.or(last_diff) {
             coverage.lose(end, seen, reason.to_owned(), stamp, &mut changes.coverage);
         }
         self.book.clear();
-        self.rebuilding = false;
+        self.rebuilding = None;
         self.state.live = false;
         self.state.dirty = false;
     }
@@ -294,11 +310,7 @@ impl BookStream {
     ) {
         let Some(run) = coverage.run() else { return };
         while let Some(second) = self.next_second().filter(|second| second.plus(SECOND) <= until) {
-            let flags = SampleFlags {
-                early,
-                partial: false,
-                covered: run <= second,
-            };
+            let flags = SampleFlags { early, partial: false, covered: run <= second };
             if let Some(snapshot) = self.snapshot(second, flags, stamp) {
                 if flags.covered {
                     changes.imbalances.push(self.windows.next(&snapshot));
@@ -318,13 +330,8 @@ impl BookStream {
     /// Samples the unfinished second at an orderly end of feed.
     pub fn sample_partial(&mut self, stamp: Timestamp, changes: &mut Changes) {
         if let Some(second) = self.next_second() {
-            let flags = SampleFlags {
-                partial: true,
-                ..SampleFlags::default()
-            };
-            changes
-                .books
-                .extend(self.snapshot(second, flags, stamp).map(Arc::new));
+            let flags = SampleFlags { partial: true, ..SampleFlags::default() };
+            changes.books.extend(self.snapshot(second, flags, stamp).map(Arc::new));
             self.state.dirty = false;
         }
     }
@@ -346,20 +353,40 @@ impl BookStream {
         .ok()
     }
 
-    fn rebuild(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
-        match self.book.fit(diff) {
-            Fit::Connects => {
-                self.book.apply(diff);
-                if self.book.last_update() == self.state.position {
-                    self.rebuilding = false;
-                }
+    /// Lets the rebuilding stream live through a re-delivered message, and takes its levels over where
+    /// they are those of the stored position.
+    fn rebuild(&mut self, live_through: impl FnOnce(&mut Self)) {
+        let Some(mut shadow) = self.rebuilding.take() else {
+            return;
+        };
+        live_through(&mut shadow);
+        if shadow.state.live && shadow.state.position == self.state.position {
+            self.book = shadow.book;
+        } else {
+            self.rebuilding = Some(shadow);
+        }
+    }
+
+    fn live_through_diff(&mut self, diff: &BookDiff, sent_at: Timestamp, received_at: Timestamp) {
+        let (mut coverage, mut changes) = (StreamCoverage::new(Stream::Book), Changes::default());
+        match self.offer_diff(diff, sent_at, received_at) {
+            Effect::None => {}
+            Effect::Buffered => self.buffer(diff, sent_at, received_at),
+            Effect::Applies => {
+                self.apply_diff(diff, sent_at, received_at, sent_at, sent_at, &mut coverage, &mut changes)
             }
-            Fit::Early => self.buffer(diff, sent_at, received_at),
-            Fit::Stale => {}
-            Fit::Breaks => {
-                self.book.clear();
+            Effect::Breaks => {
+                self.lose("", sent_at, sent_at, &mut coverage, &mut changes);
                 self.buffer(diff, sent_at, received_at);
             }
+        }
+    }
+
+    fn live_through_snapshot(&mut self, snapshot: &FullBook) {
+        if self.offer_snapshot(snapshot) == Effect::Applies {
+            let (mut coverage, mut changes) = (StreamCoverage::new(Stream::Book), Changes::default());
+            let never = Timestamp::EARLIEST;
+            self.apply_snapshot(snapshot, never, never, &mut coverage, &mut changes);
         }
     }
 }

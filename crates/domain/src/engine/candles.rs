@@ -31,10 +31,7 @@ pub(super) struct Series {
 
 impl Series {
     pub(super) fn version(&self, open_time: Timestamp) -> Option<Candle> {
-        self.closed
-            .get(&open_time)
-            .copied()
-            .or_else(|| self.loaded.get(&open_time).copied().flatten())
+        self.closed.get(&open_time).copied().or_else(|| self.loaded.get(&open_time).copied().flatten())
     }
 
     fn must_load(&self, open_time: Timestamp) -> bool {
@@ -68,18 +65,11 @@ impl CandleBook {
     /// older ones), and the forming ones.
     pub fn restore(&mut self, timeframe: Timeframe, closed: &[Candle], complete: bool, forming: &[Candle]) {
         let series = &mut self.series[timeframe.index()];
-        series.floor = if complete {
-            None
-        } else {
-            closed.first().map(Candle::open_time)
-        };
+        series.floor = if complete { None } else { closed.first().map(Candle::open_time) };
         for candle in closed {
             series.keep(*candle);
         }
-        series.open = forming
-            .iter()
-            .map(|candle| (candle.open_time(), *candle.ohlcv()))
-            .collect();
+        series.open = forming.iter().map(|candle| (candle.open_time(), *candle.ohlcv())).collect();
     }
 
     /// Closed candles that must be [`load`](Self::load)ed before trades at these times can be added.
@@ -108,9 +98,7 @@ impl CandleBook {
 
     /// Supplies what the store holds at a key; none where it holds no candle.
     pub fn load(&mut self, key: CandleKey, candle: Option<Candle>) {
-        self.series[key.timeframe.index()]
-            .loaded
-            .insert(key.open_time, candle);
+        self.series[key.timeframe.index()].loaded.insert(key.open_time, candle);
     }
 
     /// Adds the trades of one message; closed candles they fall into are revised, each once.
@@ -137,10 +125,7 @@ impl CandleBook {
                 let series = &mut self.series[timeframe.index()];
                 if is_closed(timeframe, open_time, watermark) {
                     let key = CandleKey { timeframe, open_time };
-                    revised
-                        .entry(key)
-                        .or_insert_with(|| (series.version(open_time), sum))
-                        .1 = sum;
+                    revised.entry(key).or_insert_with(|| (series.version(open_time), sum)).1 = sum;
                 } else {
                     series.open.insert(open_time, sum);
                 }
@@ -150,10 +135,7 @@ impl CandleBook {
             let revision = before.map_or(1, |candle| candle.revision() + 1);
             if let Ok(candle) = Candle::closed(key.timeframe, key.open_time, ohlcv, revision, stamp) {
                 self.series[key.timeframe.index()].keep(candle);
-                changes.push(CandleChange {
-                    candle,
-                    replaces: before,
-                });
+                changes.push(CandleChange { candle, replaces: before });
             }
         }
         for series in &mut self.series {
@@ -175,9 +157,7 @@ impl CandleBook {
             let open_time = timeframe.open_time(event_time);
             let series = &self.series[timeframe.index()];
             let base = if is_closed(timeframe, open_time, watermark) {
-                let touched = revised
-                    .get(&CandleKey { timeframe, open_time })
-                    .map(|entry| entry.1);
+                let touched = revised.get(&CandleKey { timeframe, open_time }).map(|entry| entry.1);
                 touched.or_else(|| series.version(open_time).map(|candle| *candle.ohlcv()))
             } else {
                 series.open.get(&open_time).copied()
@@ -200,10 +180,7 @@ impl CandleBook {
                 let (open_time, ohlcv) = entry.remove_entry();
                 if let Ok(candle) = Candle::closed(timeframe, open_time, ohlcv, 1, stamp) {
                     series.keep(candle);
-                    changes.push(CandleChange {
-                        candle,
-                        replaces: None,
-                    });
+                    changes.push(CandleChange { candle, replaces: None });
                 }
             }
         }

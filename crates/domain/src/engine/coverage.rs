@@ -25,13 +25,7 @@ pub struct StreamCoverage {
 impl StreamCoverage {
     /// A stream nothing is known of.
     pub fn new(stream: Stream) -> Self {
-        Self {
-            stream,
-            run: None,
-            ended: Vec::new(),
-            written: None,
-            silent_since: None,
-        }
+        Self { stream, run: None, ended: Vec::new(), written: None, silent_since: None }
     }
 
     /// Begin of the unbroken run, where one is open.
@@ -65,6 +59,18 @@ impl StreamCoverage {
         }
     }
 
+    /// Takes `[begin, end)` out of everything still to be written; a run that touches it begins anew behind it.
+    fn cut(&mut self, begin: Timestamp, end: Timestamp) {
+        for (from, to) in std::mem::take(&mut self.ended) {
+            let parts = [(from, to.min(begin)), (from.max(end), to)];
+            self.ended.extend(parts.into_iter().filter(|(from, to)| from < to));
+        }
+        if let Some(run) = self.run.filter(|run| *run < end) {
+            self.end(begin);
+            self.run = Some(run.max(end));
+        }
+    }
+
     /// Records a gap: `[begin, end)` is missing, and where a run is open it begins anew at `end`.
     pub fn gap(
         &mut self,
@@ -74,11 +80,20 @@ impl StreamCoverage {
         stamp: Timestamp,
         log: &mut Vec<CoverageRow>,
     ) {
-        if self.run.is_some() {
-            self.end(begin);
-            self.run = Some(end);
-        }
+        self.cut(begin, end);
         self.log(begin, end, CoverageState::Gap, reason, stamp, log);
+    }
+
+    /// Records that what is missing in `[begin, end)` will never come.
+    pub fn unfillable(
+        &self,
+        begin: Timestamp,
+        end: Timestamp,
+        reason: String,
+        stamp: Timestamp,
+        log: &mut Vec<CoverageRow>,
+    ) {
+        self.log(begin, end, CoverageState::Unfillable, reason, stamp, log);
     }
 
     /// Ends the run for good at `end`: what the log says beyond it is taken back.
@@ -90,9 +105,10 @@ impl StreamCoverage {
         stamp: Timestamp,
         log: &mut Vec<CoverageRow>,
     ) {
-        self.silent_since = None;
-        if self.run.is_some() {
+        let silent = self.silent_since.take().is_some();
+        if self.run.is_some() || silent {
             self.end(end);
+            self.cut(end, Timestamp::LATEST);
             let until = self.written.map_or(seen, |written| written.max(seen));
             self.log(end, until, CoverageState::Gap, reason, stamp, log);
         }
@@ -115,21 +131,9 @@ impl StreamCoverage {
         if self.written.is_some_and(|written| second <= written) {
             return;
         }
-        let runs: Vec<_> = self
-            .ended
-            .iter()
-            .copied()
-            .chain(self.run.map(|begin| (begin, second)))
-            .collect();
+        let runs: Vec<_> = self.ended.iter().copied().chain(self.run.map(|begin| (begin, second))).collect();
         for (begin, end) in runs {
-            self.log(
-                begin,
-                end.min(second),
-                CoverageState::Alive,
-                String::new(),
-                stamp,
-                log,
-            );
+            self.log(begin, end.min(second), CoverageState::Alive, String::new(), stamp, log);
         }
         self.ended.retain(|(_, end)| *end > second);
         self.written = Some(second);
@@ -145,14 +149,7 @@ impl StreamCoverage {
         log: &mut Vec<CoverageRow>,
     ) {
         if begin < end {
-            log.push(CoverageRow {
-                stream: self.stream,
-                begin,
-                end,
-                state,
-                reason,
-                available_at: stamp,
-            });
+            log.push(CoverageRow { stream: self.stream, begin, end, state, reason, available_at: stamp });
         }
     }
 }

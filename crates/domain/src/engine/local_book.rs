@@ -69,6 +69,11 @@ impl LocalBook {
         }
     }
 
+    /// How its diffs connect.
+    pub fn rule(&self) -> BookRule {
+        self.rule
+    }
+
     /// Whether a diff has connected to the snapshot.
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Live
@@ -167,18 +172,12 @@ impl LocalBook {
 
     /// Highest bid, where there is one.
     pub fn best_bid(&self) -> Option<BookLevel> {
-        self.bids.last_key_value().map(|(price, size)| BookLevel {
-            price: *price,
-            size: *size,
-        })
+        self.bids.last_key_value().map(|(price, size)| BookLevel { price: *price, size: *size })
     }
 
     /// Lowest ask, where there is one.
     pub fn best_ask(&self) -> Option<BookLevel> {
-        self.asks.first_key_value().map(|(price, size)| BookLevel {
-            price: *price,
-            size: *size,
-        })
+        self.asks.first_key_value().map(|(price, size)| BookLevel { price: *price, size: *size })
     }
 
     /// Whether the best bid is at or above the best ask: a sign of lost synchrony.
@@ -192,23 +191,13 @@ impl LocalBook {
             .iter()
             .rev()
             .take(depth)
-            .map(|(price, size)| BookLevel {
-                price: *price,
-                size: *size,
-            })
+            .map(|(price, size)| BookLevel { price: *price, size: *size })
             .collect()
     }
 
     /// Asks, best first, at most `depth`.
     pub fn asks(&self, depth: usize) -> Vec<BookLevel> {
-        self.asks
-            .iter()
-            .take(depth)
-            .map(|(price, size)| BookLevel {
-                price: *price,
-                size: *size,
-            })
-            .collect()
+        self.asks.iter().take(depth).map(|(price, size)| BookLevel { price: *price, size: *size }).collect()
     }
 
     /// Number of levels on each side.
@@ -218,11 +207,7 @@ impl LocalBook {
 
     /// Everything, for a checkpoint.
     pub fn to_full(&self) -> FullBook {
-        FullBook {
-            last_update: self.last_update,
-            bids: self.bids(usize::MAX),
-            asks: self.asks(usize::MAX),
-        }
+        FullBook { last_update: self.last_update, bids: self.bids(usize::MAX), asks: self.asks(usize::MAX) }
     }
 
     /// The top as deep as a snapshot goes.

@@ -44,25 +44,15 @@ impl CandleBook {
         for timeframe in Timeframe::ALL.into_iter().filter(|timeframe| *timeframe > base) {
             let open_time = timeframe.open_time(candle.open_time());
             let ohlcv = if before.is_some() {
-                self.rolled_up_with(
-                    timeframe,
-                    open_time,
-                    versions.last().map_or(part, |version| version.2),
-                )?
+                self.rolled_up_with(timeframe, open_time, versions.last().map_or(part, |version| version.2))?
             } else {
                 let sum = self.known(timeframe, open_time, watermark);
-                sum.map_or(Some(part), |sum| sum.merge(&part))
-                    .ok_or_else(|| overflow(&part))?
+                sum.map_or(Some(part), |sum| sum.merge(&part)).ok_or_else(|| overflow(&part))?
             };
             if before.is_some() {
                 part = ohlcv;
             }
-            versions.push((
-                timeframe,
-                open_time,
-                ohlcv,
-                is_closed(timeframe, open_time, watermark),
-            ));
+            versions.push((timeframe, open_time, ohlcv, is_closed(timeframe, open_time, watermark)));
         }
         for (timeframe, open_time, ohlcv, closed) in versions {
             let series = &mut self.series[timeframe.index()];
@@ -74,10 +64,7 @@ impl CandleBook {
             let revision = before.map_or(1, |before| before.revision() + 1);
             let candle = Candle::closed(timeframe, open_time, ohlcv, revision, stamp)?;
             series.keep(candle);
-            changes.push(CandleChange {
-                candle,
-                replaces: before,
-            });
+            changes.push(CandleChange { candle, replaces: before });
         }
         Ok(())
     }
@@ -113,10 +100,7 @@ impl CandleBook {
         }
         let replaced = finer.open_time(changed.first.event_time);
         let period = open_time..timeframe.close_time(open_time);
-        let closed = series
-            .closed
-            .range(period.clone())
-            .map(|(time, candle)| (*time, *candle.ohlcv()));
+        let closed = series.closed.range(period.clone()).map(|(time, candle)| (*time, *candle.ohlcv()));
         let open = series.open.range(period).map(|(time, ohlcv)| (*time, *ohlcv));
         closed
             .chain(open)

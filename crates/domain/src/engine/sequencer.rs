@@ -68,9 +68,6 @@ mod tests {
         let stamps = [50, 50, 40].map(|sent| sequencer.stamp(at(sent), at(0), 5));
         assert_eq!(stamps, [at(50), at(51), at(52)]);
         assert_eq!(sequencer.issue_next(), Some(at(53)));
-        assert_eq!(
-            (sequencer.first(), sequencer.issued()),
-            (Some(at(50)), Some(at(53)))
-        );
+        assert_eq!((sequencer.first(), sequencer.issued()), (Some(at(50)), Some(at(53))));
     }
 }

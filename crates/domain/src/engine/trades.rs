@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::StreamCoverage;
-use crate::coverage::CoverageRow;
+use crate::coverage::{CoverageRow, Intervals};
 use crate::decimal;
+use crate::message::ConnectionId;
 use crate::time::{SECOND, Timestamp};
 use crate::trade::{Trade, TradeEvent, TradeId, TradeKey};
 use crate::venue::TradeIds;
@@ -41,6 +42,9 @@ pub struct TradeStream {
     /// Other ids: keys of the last [`MEMORY`], refilled from the store after a restart.
     #[serde(skip)]
     recent: BTreeMap<TradeKey, Box<str>>,
+    /// No ids: how many equal trades each connection of this run has sent.
+    #[serde(skip)]
+    equals: BTreeMap<(TradeKey, ConnectionId), u32>,
     /// Trades older than this cannot be told from re-deliveries.
     forgotten: Option<Timestamp>,
 }
@@ -66,6 +70,8 @@ pub struct Selection<'a> {
     pub refused: Vec<(TradeEvent, Violations)>,
     /// How many belong to the kind of stream (single or aggregate) that is not this instrument's.
     pub passed_over: usize,
+    /// Of trades without an id, how many equal ones the connection has sent with this message.
+    equals: BTreeMap<TradeKey, u32>,
 }
 
 impl TradeStream {
@@ -78,15 +84,29 @@ impl TradeStream {
             gaps: BTreeMap::new(),
             aggregated: None,
             recent: BTreeMap::new(),
+            equals: BTreeMap::new(),
             forgotten: None,
+        }
+    }
+
+    /// The part that is stored with every batch: without the memory.
+    pub fn stored(&self) -> Self {
+        Self {
+            ids: self.ids,
+            seen: self.seen.clone(),
+            highest_time: self.highest_time,
+            gaps: self.gaps.clone(),
+            aggregated: self.aggregated,
+            recent: BTreeMap::new(),
+            equals: BTreeMap::new(),
+            forgotten: self.forgotten,
         }
     }
 
     /// Takes stored trades back into the memory after a restart.
     pub fn restore(&mut self, trades: &[Trade]) {
         if self.ids == TradeIds::Unique {
-            self.recent
-                .extend(trades.iter().map(|trade| (trade.key, trade.trade_id.clone())));
+            self.recent.extend(trades.iter().map(|trade| (trade.key, trade.trade_id.clone())));
         }
     }
 
@@ -101,21 +121,19 @@ impl TradeStream {
     }
 
     /// Sorts the trades of a message: new ones in its order, refused ones with their reason.
-    pub fn select<'a>(&self, events: &'a [TradeEvent]) -> Selection<'a> {
+    pub fn select<'a>(&self, connection: ConnectionId, events: &'a [TradeEvent]) -> Selection<'a> {
         let mut selection = Selection {
             fresh: Vec::with_capacity(events.len()),
             refused: Vec::new(),
             passed_over: 0,
+            equals: BTreeMap::new(),
         };
         for event in events {
-            if self
-                .aggregated
-                .is_some_and(|aggregated| aggregated != event.aggregate().is_some())
-            {
+            if self.aggregated.is_some_and(|aggregated| aggregated != event.aggregate().is_some()) {
                 selection.passed_over += 1;
                 continue;
             }
-            match self.place(event, &selection.fresh) {
+            match self.place(connection, event, &selection.fresh, &mut selection.equals) {
                 Ok(new) => selection.fresh.extend(new),
                 Err(violations) => selection.refused.push((event.clone(), violations)),
             }
@@ -123,31 +141,27 @@ impl TradeStream {
         selection
     }
 
+    /// Notes what a connection has sent of trades without an id: each message once.
+    pub fn count(&mut self, connection: ConnectionId, selection: &Selection<'_>) {
+        let counts = selection.equals.iter();
+        self.equals.extend(counts.map(|(key, count)| ((*key, connection), *count)));
+    }
+
     fn place<'a>(
         &self,
+        connection: ConnectionId,
         event: &'a TradeEvent,
         before: &[NewTrade<'a>],
+        equals: &mut BTreeMap<TradeKey, u32>,
     ) -> Result<Option<NewTrade<'a>>, Violations> {
         let event_time = event.event_time();
         if self.ids == TradeIds::Contiguous {
             let TradeId::Numeric(id) = event.id() else {
-                return Err(Violations::one(
-                    "trade.id",
-                    "text",
-                    "must be a number at this venue",
-                ));
+                return Err(Violations::one("trade.id", "text", "must be a number at this venue"));
             };
             let known = self.contains(*id) || before.iter().any(|new| new.key.sequence == *id);
-            let key = TradeKey {
-                event_time,
-                sequence: *id,
-                index: 0,
-            };
-            return Ok((!known).then(|| NewTrade {
-                key,
-                trade_id: id.to_string().into(),
-                event,
-            }));
+            let key = TradeKey { event_time, sequence: *id, index: 0 };
+            return Ok((!known).then(|| NewTrade { key, trade_id: id.to_string().into(), event }));
         }
         if self.forgotten.is_some_and(|limit| event_time < limit) {
             let reason = "is too old to tell a new trade from a re-delivery";
@@ -163,19 +177,23 @@ impl TradeStream {
                 (sequence, format!("h{sequence:016x}").into())
             }
         };
-        let nameless = matches!(event.id(), TradeId::Missing);
-        let mut key = TradeKey {
-            event_time,
-            sequence,
-            index: 0,
-        };
+        let mut key = TradeKey { event_time, sequence, index: 0 };
+        if matches!(event.id(), TradeId::Missing) {
+            // Another connection sends its trades from the first of equal ones on again.
+            let sent = || self.equals.get(&(key, connection)).copied().unwrap_or(0);
+            let count = equals.entry(key).or_insert_with(sent);
+            key.index = *count;
+            *count += 1;
+            let known = self.recent.contains_key(&key);
+            return Ok((!known).then_some(NewTrade { key, trade_id, event }));
+        }
         // An id already stored is a re-delivery; another trade under the same sequence takes the next index.
         loop {
             let stored = self.recent.get(&key);
             let earlier = before.iter().find(|new| new.key == key).map(|new| &new.trade_id);
             match stored.or(earlier) {
                 None => return Ok(Some(NewTrade { key, trade_id, event })),
-                Some(id) if *id == trade_id && !(nameless && earlier.is_some()) => return Ok(None),
+                Some(id) if *id == trade_id => return Ok(None),
                 Some(_) => key.index += 1,
             }
         }
@@ -217,18 +235,11 @@ impl TradeStream {
     pub fn forget(&mut self, watermark: Timestamp) {
         if self.ids == TradeIds::Unique {
             let limit = watermark.plus(-MEMORY);
-            let key = TradeKey {
-                event_time: limit,
-                sequence: i64::MIN,
-                index: 0,
-            };
-            if self
-                .recent
-                .first_key_value()
-                .is_some_and(|(first, _)| *first < key)
-            {
+            let key = TradeKey { event_time: limit, sequence: i64::MIN, index: 0 };
+            if self.recent.first_key_value().is_some_and(|(first, _)| *first < key) {
                 self.recent = self.recent.split_off(&key);
             }
+            self.equals = self.equals.split_off(&(key, ConnectionId::MIN));
             self.forgotten = Some(self.forgotten.map_or(limit, |forgotten| forgotten.max(limit)));
         }
     }
@@ -242,22 +253,13 @@ impl TradeStream {
     ) {
         if let Some(since) = coverage.silent_since() {
             if self.ids == TradeIds::Contiguous {
-                coverage.filled(
-                    since,
-                    time,
-                    "trade ids are unbroken across the silence".into(),
-                    stamp,
-                    log,
-                );
+                coverage.filled(since, time, "trade ids are unbroken across the silence".into(), stamp, log);
             }
             coverage.begin(time.max(since));
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a gap is its ids, its times and where it is written"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a gap is its ids, its times and where it is written")]
     fn open_gap(
         &mut self,
         first_id: i64,
@@ -268,27 +270,15 @@ impl TradeStream {
         coverage: &mut StreamCoverage,
         log: &mut Vec<CoverageRow>,
     ) {
-        coverage.gap(
-            begin,
-            end,
-            format!("missing trade ids {first_id}..={last_id}"),
-            stamp,
-            log,
-        );
-        if self.gaps.len() == MAX_OPEN_GAPS {
-            self.gaps.pop_first();
+        coverage.gap(begin, end, format!("missing trade ids {first_id}..={last_id}"), stamp, log);
+        if self.gaps.len() == MAX_OPEN_GAPS
+            && let Some((_, oldest)) = self.gaps.pop_first()
+        {
+            let reason = format!("more than {MAX_OPEN_GAPS} gaps are open");
+            coverage.unfillable(oldest.begin, oldest.end, reason, stamp, log);
         }
         let missing = last_id.abs_diff(first_id) + 1;
-        self.gaps.insert(
-            first_id,
-            Gap {
-                first_id,
-                last_id,
-                missing,
-                begin,
-                end,
-            },
-        );
+        self.gaps.insert(first_id, Gap { first_id, last_id, missing, begin, end });
     }
 
     fn fill(&mut self, id: i64, coverage: &StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
@@ -301,17 +291,20 @@ impl TradeStream {
         gap.missing -= 1;
         if gap.missing == 0 {
             let reason = format!("trade ids {}..={} arrived", gap.first_id, gap.last_id);
-            coverage.filled(gap.begin, gap.end, reason, stamp, log);
+            let mut filled = Intervals::default();
+            filled.add(gap.begin, gap.end);
             let first_id = *first_id;
             self.gaps.remove(&first_id);
+            // Gaps meet at the trade between them, or share one instant: what is still open stays so.
+            self.gaps.values().for_each(|open| filled.remove(open.begin, open.end));
+            for (begin, end) in filled.ranges() {
+                coverage.filled(*begin, *end, reason.clone(), stamp, log);
+            }
         }
     }
 
     fn contains(&self, id: i64) -> bool {
-        self.seen
-            .range(..=id)
-            .next_back()
-            .is_some_and(|(_, end)| id <= *end)
+        self.seen.range(..=id).next_back().is_some_and(|(_, end)| id <= *end)
     }
 
     fn insert(&mut self, id: i64) {
@@ -340,15 +333,7 @@ fn hash(parts: &[&[u8]]) -> i64 {
 }
 
 fn hash_fields(event: &TradeEvent) -> i64 {
-    let (price, size) = (
-        decimal::canonical(event.price().get()),
-        decimal::canonical(event.size().get()),
-    );
+    let (price, size) = (decimal::canonical(event.price().get()), decimal::canonical(event.size().get()));
     let time = event.event_time().micros().to_le_bytes();
-    hash(&[
-        &time,
-        price.as_bytes(),
-        size.as_bytes(),
-        event.side().as_str().as_bytes(),
-    ])
+    hash(&[&time, price.as_bytes(), size.as_bytes(), event.side().as_str().as_bytes()])
 }

@@ -45,10 +45,7 @@ impl IndicatorSet {
     /// From the first NaN or infinite close on, all is undefined.
     #[must_use]
     pub fn series(closes: &[f64]) -> Vec<Self> {
-        let finite = closes
-            .iter()
-            .position(|close| !close.is_finite())
-            .unwrap_or(closes.len());
+        let finite = closes.iter().position(|close| !close.is_finite()).unwrap_or(closes.len());
         let mut sets = vec![Self::default(); closes.len()];
         let [mut a, mut b, mut c] = std::array::from_fn(|_| vec![0.0; finite]);
         fill(&mut sets[..finite], &closes[..finite], [&mut a, &mut b, &mut c]);

@@ -27,20 +27,12 @@ fn optional(value: Option<Decimal>) -> String {
 fn a2_every_second_of_the_book_equals_the_golden_one() {
     let Some(messages) = messages() else { return };
     let (_, changes) = run(&messages, SECOND / 2);
-    let books: BTreeMap<Timestamp, _> = changes
-        .books
-        .iter()
-        .filter(|book| !book.flags().partial)
-        .map(|book| (book.second(), book))
-        .collect();
+    let books: BTreeMap<Timestamp, _> =
+        changes.books.iter().filter(|book| !book.flags().partial).map(|book| (book.second(), book)).collect();
     let rows = golden("hft_spot_ETHUSDT_book_1s.csv").expect("golden");
     for row in &rows {
         let second = row[0].parse::<Timestamp>().expect("time").plus(-SECOND);
-        let book = books
-            .get(&second)
-            .copied()
-            .or_else(|| changes.books.last())
-            .expect("book");
+        let book = books.get(&second).copied().or_else(|| changes.books.last()).expect("book");
         let (bid, ask) = (book.bids()[0], book.asks()[0]);
         let best = [bid.price.get(), bid.size.get(), ask.price.get(), ask.size.get()];
         let mut got = vec![book.sequence().to_string()];
@@ -48,19 +40,11 @@ fn a2_every_second_of_the_book_equals_the_golden_one() {
         got.extend([book.mid_price(), book.spread()].map(optional));
         got.extend([book.bid_volume(), book.ask_volume()].map(|volume| volume.to_string()));
         got.push(optional(book.imbalance()));
-        let want: Vec<_> = row[1..]
-            .iter()
-            .enumerate()
-            .map(|(i, f)| if i == 0 { f.clone() } else { decimal(f) })
-            .collect();
+        let want: Vec<_> =
+            row[1..].iter().enumerate().map(|(i, f)| if i == 0 { f.clone() } else { decimal(f) }).collect();
         assert_eq!(got, want, "second {second}");
     }
-    assert!(
-        books.len() + 1 >= rows.len(),
-        "{} sampled, {} expected",
-        books.len(),
-        rows.len()
-    );
+    assert!(books.len() + 1 >= rows.len(), "{} sampled, {} expected", books.len(), rows.len());
 }
 
 #[test]
@@ -88,9 +72,7 @@ fn every_imbalance_window_equals_the_golden_one() {
         .collect();
     let normalise = |row: Vec<String>| -> Vec<String> {
         let fields = row.into_iter().enumerate();
-        fields
-            .map(|(i, f)| if i == 0 || f.is_empty() { f } else { decimal(&f) })
-            .collect()
+        fields.map(|(i, f)| if i == 0 || f.is_empty() { f } else { decimal(&f) }).collect()
     };
     let want: Vec<_> = golden("hft_spot_ETHUSDT_imbalance_windows.csv")
         .expect("golden")
@@ -104,10 +86,7 @@ fn every_imbalance_window_equals_the_golden_one() {
 }
 
 fn level(value: &Value) -> (String, String) {
-    (
-        decimal(value[0].as_str().expect("price")),
-        decimal(value[1].as_str().expect("size")),
-    )
+    (decimal(value[0].as_str().expect("price")), decimal(value[1].as_str().expect("size")))
 }
 
 fn pair(level: &BookLevel) -> (String, String) {
@@ -116,10 +95,7 @@ fn pair(level: &BookLevel) -> (String, String) {
 
 fn assert_state(book: &BookSnapshot, state: &Value) {
     assert_eq!(book.sequence(), state["last_u"].as_u64().expect("u"));
-    assert_eq!(
-        book.event_time().micros(),
-        state["last_event_E"].as_i64().expect("E") * 1_000
-    );
+    assert_eq!(book.event_time().micros(), state["last_event_E"].as_i64().expect("E") * 1_000);
     assert_eq!(
         (pair(&book.bids()[0]), pair(&book.asks()[0])),
         (level(&state["best_bid"]), level(&state["best_ask"]))
@@ -130,10 +106,7 @@ fn assert_state(book: &BookSnapshot, state: &Value) {
     for bucket in got {
         let want = &buckets[&canonical(bucket.price)];
         let text = |i: usize| decimal(want[i].as_str().expect("volume"));
-        assert_eq!(
-            (bucket.bid_volume.to_string(), bucket.ask_volume.to_string()),
-            (text(0), text(2))
-        );
+        assert_eq!((bucket.bid_volume.to_string(), bucket.ask_volume.to_string()), (text(0), text(2)));
         assert_eq!(
             (u64::from(bucket.bid_count), u64::from(bucket.ask_count)),
             (want[1].as_u64().unwrap(), want[3].as_u64().unwrap())
@@ -145,20 +118,14 @@ fn assert_state(book: &BookSnapshot, state: &Value) {
 fn a2_book_states_and_buckets_at_the_marks_and_at_the_end() {
     let Some(messages) = messages() else { return };
     let (engine, changes) = run(&messages, SECOND / 2);
-    let path = data_dir()
-        .expect("data")
-        .join("golden/hft_spot_ETHUSDT_book_states.json");
+    let path = data_dir().expect("data").join("golden/hft_spot_ETHUSDT_book_states.json");
     let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("file")).expect("json");
     for (mark, state) in golden["ethusdt"].as_object().expect("marks") {
         let book = if mark == "final" {
             changes.books.last().expect("partial sample")
         } else {
             let second = mark.parse::<Timestamp>().expect("time").plus(-SECOND);
-            changes
-                .books
-                .iter()
-                .find(|book| book.second() == second)
-                .expect("sample")
+            changes.books.iter().find(|book| book.second() == second).expect("sample")
         };
         assert_eq!(book.flags().partial, mark == "final");
         assert_state(book, state);

@@ -100,19 +100,10 @@ fn by_the_book(closes: &[f64]) -> IndicatorSet {
         let changes: Vec<f64> = closes.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let wilder = |part: fn(f64) -> f64| {
             let parts: Vec<f64> = changes.iter().map(|change| part(*change)).collect();
-            parts[14..]
-                .iter()
-                .fold(mean(&parts[..14]), |average, part| (average * 13.0 + part) / 14.0)
+            parts[14..].iter().fold(mean(&parts[..14]), |average, part| (average * 13.0 + part) / 14.0)
         };
-        let (gain, loss) = (
-            wilder(|change| change.max(0.0)),
-            wilder(|change| (-change).max(0.0)),
-        );
-        set.rsi_14 = Some(if gain + loss > 0.0 {
-            100.0 * gain / (gain + loss)
-        } else {
-            50.0
-        });
+        let (gain, loss) = (wilder(|change| change.max(0.0)), wilder(|change| (-change).max(0.0)));
+        set.rsi_14 = Some(if gain + loss > 0.0 { 100.0 * gain / (gain + loss) } else { 50.0 });
     }
     if closes.len() > 33 {
         let (fast, slow) = (ema(&closes[14..], 12), ema(closes, 26));
@@ -147,9 +138,7 @@ fn golden(path: &Path) -> Golden {
         .map(|line| {
             let mut cells = line.split(',').skip(1);
             let close: f64 = cells.next().unwrap().parse().unwrap();
-            let row = cells
-                .map(|cell| (!cell.is_empty()).then(|| cell.parse().unwrap()))
-                .collect();
+            let row = cells.map(|cell| (!cell.is_empty()).then(|| cell.parse().unwrap())).collect();
             (close, row)
         })
         .unzip();
@@ -162,11 +151,7 @@ fn differences(set: &IndicatorSet, row: &[Option<f64>]) -> String {
     assert_eq!(row.len(), 6);
     let mut report = String::new();
     for ((name, get), expected) in COLUMNS.iter().zip(row) {
-        let last_place = if *name == "rsi_14" {
-            0.500_001e-4
-        } else {
-            0.500_001e-8
-        };
+        let last_place = if *name == "rsi_14" { 0.500_001e-4 } else { 0.500_001e-8 };
         if !agree(get(set), *expected, last_place) {
             writeln!(report, "  {name}: {:?}, expected {expected:?}", get(set)).unwrap();
         }
@@ -179,11 +164,7 @@ fn every_golden_row_is_met() {
     let Some(folder) = data_folder() else { return };
     for name in GOLDEN_FILES {
         let golden = golden(&folder.join("golden").join(name));
-        assert!(
-            golden.closes.len() > 200,
-            "{name} has {} rows",
-            golden.closes.len()
-        );
+        assert!(golden.closes.len() > 200, "{name} has {} rows", golden.closes.len());
         let series = IndicatorSet::series(&golden.closes);
         for (index, row) in golden.rows.iter().enumerate() {
             let wrong = differences(&series[index], row);
@@ -201,14 +182,7 @@ fn coinbase_1m_ends_as_published() {
     let Some(folder) = data_folder() else { return };
     let closes = golden(&folder.join("golden/indicators_lean_coinbase_BTCUSD_1m_20171217.csv")).closes;
     let set = IndicatorSet::latest(&closes);
-    let row = [
-        52.0018,
-        6.280_489_89,
-        6.403_518_49,
-        19_426.767_257_95,
-        19_381.601_5,
-        19_336.435_742_05,
-    ];
+    let row = [52.0018, 6.280_489_89, 6.403_518_49, 19_426.767_257_95, 19_381.601_5, 19_336.435_742_05];
     assert_eq!(differences(&set, &row.map(Some)), "");
 }
 
@@ -236,11 +210,7 @@ fn assert_by_the_book(name: &str, closes: &[f64]) {
     for (column, get) in COLUMNS {
         let (actual, expected) = (get(&actual), get(&expected));
         let close_enough = agree(actual, expected, rounding);
-        assert!(
-            close_enough,
-            "{name}, {} closes, {column}: {actual:?}, {expected:?}",
-            closes.len()
-        );
+        assert!(close_enough, "{name}, {} closes, {column}: {actual:?}, {expected:?}", closes.len());
     }
 }
 
@@ -275,19 +245,11 @@ fn latest_is_the_last_of_the_windows_series() {
     let closes = walk(510);
     let series = IndicatorSet::series(&closes[..MAX_WINDOW]);
     for (index, set) in series.iter().enumerate() {
-        assert_eq!(
-            bits(set),
-            bits(&IndicatorSet::latest(&closes[..=index])),
-            "at {index}"
-        );
+        assert_eq!(bits(set), bits(&IndicatorSet::latest(&closes[..=index])), "at {index}");
     }
     for end in MAX_WINDOW..=closes.len() {
         let window = IndicatorSet::series(&closes[end - MAX_WINDOW..end]);
-        assert_eq!(
-            bits(&window[MAX_WINDOW - 1]),
-            bits(&IndicatorSet::latest(&closes[..end])),
-            "{end}"
-        );
+        assert_eq!(bits(&window[MAX_WINDOW - 1]), bits(&IndicatorSet::latest(&closes[..end])), "{end}");
     }
 }
 
@@ -297,11 +259,7 @@ fn nothing_is_carried_across_the_windows_start() {
     let windowed = bits(&IndicatorSet::latest(&closes[1..]));
     for outside in [closes[0], 1e9, 0.0, f64::NAN, f64::INFINITY] {
         closes[0] = outside;
-        assert_eq!(
-            bits(&IndicatorSet::latest(&closes)),
-            windowed,
-            "before the window: {outside}"
-        );
+        assert_eq!(bits(&IndicatorSet::latest(&closes)), windowed, "before the window: {outside}");
     }
     // The window's own first close does count: 485 steps of 13/14 leave a trace of a huge one.
     closes[1] = 1e9;
@@ -314,16 +272,9 @@ fn a_flat_price_has_neutral_rsi_and_no_width() {
         let set = IndicatorSet::latest(&[price; 600]);
         let near = |actual: Option<f64>, expected: f64| (actual.unwrap() - expected).abs() <= 1e-12 * price;
         assert_eq!(set.rsi_14, Some(50.0), "{price}");
-        assert!(
-            near(set.macd, 0.0) && near(set.macd_signal, 0.0) && near(set.macd_hist, 0.0),
-            "{set:?}"
-        );
+        assert!(near(set.macd, 0.0) && near(set.macd_signal, 0.0) && near(set.macd_hist, 0.0), "{set:?}");
         assert!(near(set.bb_middle, price), "{price}: {set:?}");
-        assert_eq!(
-            (set.bb_upper, set.bb_lower),
-            (set.bb_middle, set.bb_middle),
-            "{price}"
-        );
+        assert_eq!((set.bb_upper, set.bb_lower), (set.bb_middle, set.bb_middle), "{price}");
     }
 }
 
@@ -343,11 +294,7 @@ fn tiny_prices_keep_their_indicators() {
     let (large, small) = (IndicatorSet::latest(&closes), IndicatorSet::latest(&tiny));
     assert!(agree(small.rsi_14, large.rsi_14, 0.0));
     assert!(agree(small.macd.map(|value| value * 1e12), large.macd, 0.0));
-    assert!(agree(
-        small.bb_upper.map(|value| value * 1e12),
-        large.bb_upper,
-        0.0
-    ));
+    assert!(agree(small.bb_upper.map(|value| value * 1e12), large.bb_upper, 0.0));
     assert!(small.bb_upper > small.bb_middle && small.bb_middle > small.bb_lower);
 }
 
@@ -362,11 +309,7 @@ fn a_close_that_is_no_number_undefines_what_follows() {
         assert_eq!(series[..60], expected[..60], "{bad}");
         assert_eq!(series[60..], [IndicatorSet::default(); 60], "{bad}");
         for end in 61..=closes.len() {
-            assert_eq!(
-                IndicatorSet::latest(&closes[..end]),
-                IndicatorSet::default(),
-                "{bad}"
-            );
+            assert_eq!(IndicatorSet::latest(&closes[..end]), IndicatorSet::default(), "{bad}");
         }
     }
 }
@@ -382,11 +325,7 @@ fn what_overflows_is_undefined() {
 
 #[test]
 fn undefined_is_null_in_json() {
-    let set = IndicatorSet {
-        rsi_14: Some(52.5),
-        macd_hist: Some(-0.25),
-        ..IndicatorSet::default()
-    };
+    let set = IndicatorSet { rsi_14: Some(52.5), macd_hist: Some(-0.25), ..IndicatorSet::default() };
     let json = serde_json::to_string(&set).unwrap();
     assert_eq!(
         json,

@@ -19,31 +19,19 @@ use serde_json::Value;
 /// Folder of real inputs; none, with one visible line, where it is absent and not required.
 pub(crate) fn data_dir() -> Option<PathBuf> {
     let setting = std::env::var("ONETAPE_TEST_DATA").ok();
-    let named = setting
-        .as_deref()
-        .filter(|value| *value != "required")
-        .map(PathBuf::from);
+    let named = setting.as_deref().filter(|value| *value != "required").map(PathBuf::from);
     let dir = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
     if dir.is_dir() {
         return Some(dir);
     }
-    assert!(
-        setting.is_none(),
-        "test data required but {} is no folder",
-        dir.display()
-    );
+    assert!(setting.is_none(), "test data required but {} is no folder", dir.display());
     eprintln!("skipped: no test data at {}", dir.display());
     None
 }
 
 pub(crate) fn golden(name: &str) -> Option<Vec<Vec<String>>> {
     let text = std::fs::read_to_string(data_dir()?.join("golden").join(name)).expect("golden file");
-    Some(
-        text.lines()
-            .skip(1)
-            .map(|line| line.split(',').map(str::to_owned).collect())
-            .collect(),
-    )
+    Some(text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect())
 }
 
 pub(crate) fn instrument() -> Instrument {
@@ -93,13 +81,7 @@ fn decode(line: &str) -> FeedMessage {
         None => Payload::Ticker,
     };
     let sent_at = data.get("E").map(millis);
-    FeedMessage {
-        instrument: instrument(),
-        connection: 0,
-        sent_at,
-        received_at,
-        payload,
-    }
+    FeedMessage { instrument: instrument(), connection: 0, sent_at, received_at, payload }
 }
 
 /// All messages of the two files, in order.
@@ -120,10 +102,7 @@ pub(crate) fn run(messages: &[FeedMessage], lateness: i64) -> (InstrumentEngine,
     let mut changes = Changes::default();
     for message in messages {
         let step = engine.process(message, &mut changes);
-        assert!(
-            !matches!(step.outcome, Outcome::Refused(_) | Outcome::NeedsCandles(_)),
-            "{step:?}"
-        );
+        assert!(!matches!(step.outcome, Outcome::Refused(_) | Outcome::NeedsCandles(_)), "{step:?}");
         assert_eq!(step.refused, []);
     }
     engine.end_of_feed(&mut changes);

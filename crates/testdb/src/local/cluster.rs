@@ -1,6 +1,7 @@
 //! One PostgreSQL cluster: made, started and stopped as the user `postgres`, in a Debian root or on the host.
 
 use std::{
+    fmt,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
@@ -60,6 +61,16 @@ pub struct Cluster {
     pub(crate) data: PathBuf,
 }
 
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}, data in {}", self.bin.display(), self.data.display())?;
+        match &self.root {
+            Some(root) => write!(f, ", both inside the Debian root {}", root.display()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Cluster {
     /// The data folder, as the server itself names it.
     pub fn data(&self) -> &Path {
@@ -110,11 +121,15 @@ impl Cluster {
         if !self.is_running()? {
             return Ok(false);
         }
-        run(self
-            .postgres("pg_ctl")?
+        let mut stop = self.postgres("pg_ctl")?;
+        match run(stop
             .args(["stop", "--mode=fast", "--silent", "--pgdata"])
-            .arg(&self.data))?;
-        Ok(true)
+            .arg(&self.data))
+        {
+            // A server that was killed, and that its parent had not noticed yet, is down without having been shut down.
+            Err(why) if self.is_running()? => Err(why),
+            _ => Ok(true),
+        }
     }
 
     /// Asks `pg_ctl`, which knows a process id left over from a crash for what it is.

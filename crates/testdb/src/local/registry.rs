@@ -36,6 +36,11 @@ pub(crate) fn enter(settings: &Settings, cluster: &Cluster) -> Result<(), Error>
     fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))
 }
 
+/// The cluster that this workspace has, running or not.
+pub(crate) fn find(settings: &Settings) -> Option<Cluster> {
+    read(&file(settings)).map(|entry| entry.cluster)
+}
+
 pub(crate) fn leave(settings: &Settings) -> Result<(), Error> {
     state::remove_if_there(&file(settings))
 }
@@ -46,12 +51,7 @@ pub(crate) fn prune(home: &Path) {
         return;
     };
     for file in entries.flatten().map(|entry| entry.path()) {
-        let Some(entry) = fs::read(&file)
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Entry>(&text).ok())
-        else {
-            continue;
-        };
+        let Some(entry) = read(&file) else { continue };
         if entry.state_dir.parent().is_some_and(Path::exists) {
             continue;
         }
@@ -63,4 +63,8 @@ pub(crate) fn prune(home: &Path) {
             let _ = fs::remove_file(&file);
         }
     }
+}
+
+fn read(file: &Path) -> Option<Entry> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
 }

@@ -10,6 +10,7 @@ fn without_any_server(variables: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onetape-testdb"))
         .env_remove("ONETAPE_TEST_DATABASE_URL")
         .env_remove("ONETAPE_TEST_DB")
+        .env_remove("ONETAPE_DB_ENGINE")
         .env("ONETAPE_DB_HOME", "/dev/null/nowhere")
         .env("ONETAPE_DB_STATE", nothing.path())
         .env("DOCKER_HOST", "unix:///dev/null/nowhere")

@@ -1,6 +1,9 @@
 //! The promises of this crate, on a real server: isolation, cloning, keeping and skipping.
 
+#![expect(clippy::unwrap_used, reason = "tests, their helpers included")]
+
 mod environment;
+mod lifecycle;
 mod panics;
 mod template;
 

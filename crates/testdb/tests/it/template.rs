@@ -105,7 +105,7 @@ async fn connections_left_by_the_builder_are_ended() {
             Ok::<_, sqlx::Error>(())
         }
     });
-    TestDb::create(server.url(), &template).await.unwrap();
+    drop(TestDb::create(server.url(), &template).await.unwrap());
     assert_eq!(left.lock().await.len(), 1);
     drop_template(server.url(), &template).await;
 }

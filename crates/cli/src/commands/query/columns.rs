@@ -15,7 +15,7 @@ fn value<T: Serialize>(row: &T) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
-pub const CANDLES: Columns<Candle> = Columns {
+pub(crate) const CANDLES: Columns<Candle> = Columns {
     header: &[
         "timestamp",
         "open",
@@ -40,7 +40,7 @@ pub const CANDLES: Columns<Candle> = Columns {
     json: value,
 };
 
-pub const TRADES: Columns<Trade> = Columns {
+pub(crate) const TRADES: Columns<Trade> = Columns {
     header: &[
         "timestamp",
         "trade_id",
@@ -71,7 +71,7 @@ pub const TRADES: Columns<Trade> = Columns {
     json: value,
 };
 
-pub const IMBALANCES: Columns<Imbalances> = Columns {
+pub(crate) const IMBALANCES: Columns<Imbalances> = Columns {
     header: &[
         "timestamp",
         "imbalance_1s",
@@ -102,7 +102,7 @@ pub const IMBALANCES: Columns<Imbalances> = Columns {
     json: value,
 };
 
-pub const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
+pub(crate) const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
     header: &[
         "timestamp",
         "price_bucket",
@@ -133,7 +133,7 @@ pub const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
     },
 };
 
-pub const COVERAGE: Columns<CoverageRow> = Columns {
+pub(crate) const COVERAGE: Columns<CoverageRow> = Columns {
     header: &["stream", "begin", "end", "state", "reason", "available_at"],
     fields: |row| {
         vec![

@@ -16,7 +16,7 @@ use super::as_of;
 use crate::args::{BookArgs, InferenceArgs, ObjectFormat};
 use crate::output::{frame, table};
 
-pub async fn book(args: BookArgs) -> anyhow::Result<()> {
+pub(crate) async fn book(args: BookArgs) -> anyhow::Result<()> {
     let tape = Onetape::open(&args.store.store).await?;
     let at = as_of(&tape, &args.instrument, args.at).await?;
     let book = match args.second {
@@ -92,7 +92,7 @@ fn print_book(book: &BookSnapshot, depth: usize) {
     );
 }
 
-pub async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
+pub(crate) async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
     let tape = Onetape::open(&args.store.store).await?;
     let provider = tape.provider();
     let request = Request {

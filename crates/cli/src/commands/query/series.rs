@@ -11,7 +11,7 @@ use super::{as_of, columns, selection};
 use crate::args::{BucketsArgs, CandlesArgs, SeriesArgs};
 use crate::output::rows;
 
-pub async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
+pub(crate) async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
     let CandlesArgs {
         instrument,
         timeframe,
@@ -59,12 +59,12 @@ pub async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
     rows::write(closed.chain(forming), &columns::CANDLES, format).await
 }
 
-pub async fn trades(args: SeriesArgs) -> anyhow::Result<()> {
+pub(crate) async fn trades(args: SeriesArgs) -> anyhow::Result<()> {
     let (tape, query) = open(&args).await?;
     rows::write(tape.store().stream_trades(query), &columns::TRADES, args.format).await
 }
 
-pub async fn imbalances(args: SeriesArgs) -> anyhow::Result<()> {
+pub(crate) async fn imbalances(args: SeriesArgs) -> anyhow::Result<()> {
     let (tape, query) = open(&args).await?;
     rows::write(
         tape.store().stream_imbalances(query),
@@ -74,7 +74,7 @@ pub async fn imbalances(args: SeriesArgs) -> anyhow::Result<()> {
     .await
 }
 
-pub async fn coverage(args: SeriesArgs) -> anyhow::Result<()> {
+pub(crate) async fn coverage(args: SeriesArgs) -> anyhow::Result<()> {
     let (tape, query) = open(&args).await?;
     rows::write(
         tape.store().stream_coverage(query),
@@ -85,7 +85,7 @@ pub async fn coverage(args: SeriesArgs) -> anyhow::Result<()> {
 }
 
 /// Of a range, the stored buckets; of an instant, those of the book last available then.
-pub async fn buckets(args: BucketsArgs) -> anyhow::Result<()> {
+pub(crate) async fn buckets(args: BucketsArgs) -> anyhow::Result<()> {
     let BucketsArgs { series, second } = args;
     let (tape, mut query) = open(&series).await?;
     let asks_instant =

@@ -1,0 +1,276 @@
+//! Measures the hot paths once: `cargo run --release -p onetape-memory --example hot_path`.
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+#![expect(clippy::disallowed_methods, reason = "it measures time, and decides nothing by it")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use onetape_domain::candle::{Candle, Ohlcv};
+use onetape_domain::change::{CandleChange, Changes, TapeBatch};
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::coverage::{CoverageRow, CoverageState, Stream};
+use onetape_domain::decimal::{Price, Quantity};
+use onetape_domain::engine::{InstrumentEngine, Outcome};
+use onetape_domain::frame::{FrameParts, FrameShape, assemble, indicator_input};
+use onetape_domain::indicator::{IndicatorSet, MAX_WINDOW};
+use onetape_domain::instrument::Instrument;
+use onetape_domain::time::{SECOND, Timeframe, Timestamp};
+use onetape_domain::trade::{Side, Trade, TradeKey};
+use onetape_domain::venue::VenueRules;
+use onetape_memory::{CacheConfig, MemoryCache, MemoryStore};
+use onetape_ports::{CandleQuery, FrameQuery, FrameStore, HotCache, Knowledge, Selection, TapeStore};
+use onetape_testkit::generator::Market;
+use rust_decimal::Decimal;
+
+type Outcomes<T> = Result<T, Box<dyn Error>>;
+
+/// 2024-08-09T00:00:00Z.
+const MIDNIGHT: Timestamp = Timestamp::from_micros(1_723_161_600 * SECOND);
+const RING: i64 = 640;
+const FRAMES: usize = 20_000;
+const UPDATES: i64 = 400_000;
+
+fn main() -> Outcomes<()> {
+    let instrument: Instrument = "binance:ETH/USDT".parse()?;
+    let (cache, issued) = full_cache(&instrument)?;
+    println!("cache: {:?}", cache.statistics());
+
+    frames("frame_parts + assemble, idle", &cache, &instrument, FRAMES)?;
+    let query = |as_of| FrameQuery {
+        instrument: instrument.clone(),
+        as_of,
+        shape: FrameShape::DEFAULT,
+        knowledge: Knowledge::AsRecorded,
+    };
+    let latest = query(Timestamp::LATEST);
+    let took = repeat(FRAMES, || cache.frame_parts(&latest).is_some());
+    println!("frame_parts alone: {took:?} a call");
+    let back = query(issued.plus(-20 * SECOND));
+    println!("frame_parts 20 s ago: {:?} a call", repeat(FRAMES / 4, || cache.frame_parts(&back).is_some()));
+    let (as_of, parts) = cache.frame_parts(&latest).ok_or("no frame")?;
+    let took = repeat(FRAMES, || assemble(instrument.clone(), as_of, FrameShape::DEFAULT, &parts).is_ok());
+    println!("assemble alone: {took:?} a call");
+    let closes = &parts.closes[0];
+    println!(
+        "one indicator set of {}: {:?}",
+        closes.len(),
+        repeat(FRAMES, || IndicatorSet::latest(black_box(closes)))
+    );
+    let candles = CandleQuery {
+        instrument: instrument.clone(),
+        timeframe: Timeframe::S1,
+        selection: Selection::Last(300),
+        as_of: Timestamp::LATEST,
+        knowledge: Knowledge::AsRecorded,
+    };
+    println!(
+        "last 300 candles: {:?} a call",
+        repeat(FRAMES, || cache.candles(&candles).map(|rows| rows.1.len()))
+    );
+
+    let started = Instant::now();
+    apply_trades(&cache, &instrument, issued, UPDATES, false);
+    report("apply, one trade a call", UPDATES, started.elapsed());
+
+    let stop = AtomicBool::new(false);
+    let after = cache.issued(&instrument).ok_or("no clock")?;
+    thread::scope(|scope| -> Outcomes<()> {
+        let writer = scope.spawn(|| {
+            let (mut from, mut written, started) = (after, 0, Instant::now());
+            while !stop.load(Ordering::Relaxed) {
+                from = apply_trades(&cache, &instrument, from, 1_000, true);
+                written += 1_000;
+                // 100,000 a second.
+                let due = Duration::from_millis(written as u64 / 100);
+                thread::sleep(due.saturating_sub(started.elapsed()));
+            }
+            report("  meanwhile written", written, started.elapsed());
+        });
+        frames("frame_parts + assemble under 100k updates/s", &cache, &instrument, FRAMES)?;
+        stop.store(true, Ordering::Relaxed);
+        writer.join().map_err(|_| "the writer failed")?;
+        Ok(())
+    })?;
+    println!("cache: {:?}", cache.statistics());
+    append(&instrument)
+}
+
+/// Median, 99th percentile and mean of whole frames.
+fn frames(what: &str, cache: &MemoryCache, instrument: &Instrument, count: usize) -> Outcomes<()> {
+    let shape = FrameShape::DEFAULT;
+    let query = FrameQuery {
+        instrument: instrument.clone(),
+        as_of: Timestamp::LATEST,
+        shape,
+        knowledge: Knowledge::AsRecorded,
+    };
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let started = Instant::now();
+        let (as_of, parts) = cache.frame_parts(&query).ok_or("no frame")?;
+        let frame = assemble(instrument.clone(), as_of, shape, &parts)?;
+        times.push(started.elapsed());
+        black_box(frame.imbalances.len());
+    }
+    times.sort();
+    let mean = times.iter().sum::<Duration>() / u32::try_from(count)?;
+    println!("{what}: p50 {:?}, p99 {:?}, mean {mean:?}", times[count / 2], times[count * 99 / 100]);
+    Ok(())
+}
+
+fn repeat<R>(count: usize, mut call: impl FnMut() -> R) -> Duration {
+    let started = Instant::now();
+    for _ in 0..count {
+        black_box(call());
+    }
+    started.elapsed() / u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn report(what: &str, count: i64, took: Duration) {
+    let rate = count as f64 / took.as_secs_f64();
+    println!("{what}: {rate:.0} a second ({:?} each)", took / u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+fn trade(time: Timestamp, id: i64) -> Outcomes<Trade> {
+    Ok(Trade {
+        key: TradeKey { event_time: time, sequence: id, index: 0 },
+        trade_id: id.to_string().into(),
+        price: Price::try_new("price", Decimal::new(250_000 + id % 977, 2))?,
+        size: Quantity::try_new("size", Decimal::new(1 + id % 9_999, 4))?,
+        side: if id % 2 == 0 { Side::Buy } else { Side::Sell },
+        aggregate: None,
+        received_at: time,
+        available_at: time,
+    })
+}
+
+/// Applies trades 10 µs apart, a closed 1 s candle and coverage each second, each message on its own.
+fn apply_trades(
+    cache: &MemoryCache,
+    instrument: &Instrument,
+    from: Timestamp,
+    count: i64,
+    durable: bool,
+) -> Timestamp {
+    let mut stamp = from;
+    for id in 0..count {
+        stamp = stamp.plus(10);
+        let Ok(trade) = trade(stamp, stamp.micros()) else { continue };
+        let mut changes = Changes { trades: vec![trade.clone()], ..Changes::default() };
+        let second = stamp.floor_second();
+        if stamp.since(second) < 10 {
+            let ohlcv = Ohlcv::of_trade(&Trade {
+                key: TradeKey { event_time: second.plus(-1), ..trade.key },
+                ..trade
+            });
+            let candle = Candle::closed(Timeframe::S1, second.plus(-SECOND), ohlcv, 1, stamp);
+            changes.candles.extend(candle.map(|candle| CandleChange { candle, replaces: None }));
+            changes.coverage.extend(Stream::ALL.map(|stream| alive(stream, second, stamp)));
+        }
+        cache.apply(instrument, &changes, stamp);
+        if durable && id % 500 == 0 {
+            cache.durable(instrument, stamp);
+        }
+    }
+    stamp
+}
+
+fn alive(stream: Stream, end: Timestamp, available_at: Timestamp) -> CoverageRow {
+    let begin = MIDNIGHT.plus(-RING * 86_400 * SECOND);
+    CoverageRow { stream, begin, end, state: CoverageState::Alive, reason: String::new(), available_at }
+}
+
+/// A cache with full rings, started as from a store, then live for two minutes.
+fn full_cache(instrument: &Instrument) -> Outcomes<(MemoryCache, Timestamp)> {
+    let mut parts = FrameParts::default();
+    for timeframe in Timeframe::ALL {
+        for back in (1..=RING).rev() {
+            let open_time = MIDNIGHT.plus(-back * timeframe.micros());
+            let ohlcv = Ohlcv::of_trade(&trade(open_time, back)?);
+            let candle = Candle::closed(timeframe, open_time, ohlcv, 1, timeframe.close_time(open_time))?;
+            parts.candles[timeframe.index()].push(candle);
+        }
+        let last = parts.candles[timeframe.index()].iter().rev().take(MAX_WINDOW).rev();
+        parts.closes[timeframe.index()] =
+            last.map(|candle| indicator_input(candle.ohlcv().close.get())).collect();
+    }
+    parts.coverage = Stream::ALL.map(|stream| alive(stream, MIDNIGHT, MIDNIGHT)).into();
+    let cache = MemoryCache::new(CacheConfig::DEFAULT);
+    cache.start(&clock(instrument, MIDNIGHT)?, parts, usize::try_from(RING)?);
+    let market = Market { start: MIDNIGHT, seconds: 120, ..Market::new(instrument.clone(), 1) };
+    let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
+    let mut issued = MIDNIGHT;
+    for message in market.messages() {
+        let mut changes = Changes::default();
+        if let Outcome::Stamped(stamp) = engine.process(&message, &mut changes).outcome {
+            cache.apply(instrument, &changes, stamp);
+            issued = stamp;
+        }
+    }
+    cache.durable(instrument, issued);
+    Ok((cache, issued))
+}
+
+/// A clock of an engine that has seen one trade, moved to the stamp.
+fn clock(instrument: &Instrument, issued: Timestamp) -> Outcomes<InstrumentClock> {
+    let market =
+        Market { start: MIDNIGHT.plus(-60 * SECOND), seconds: 2, ..Market::new(instrument.clone(), 1) };
+    let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
+    for message in market.messages() {
+        engine.process(&message, &mut Changes::default());
+    }
+    let clock = engine.clock(false).ok_or("no clock")?;
+    Ok(InstrumentClock { issued, ..clock })
+}
+
+/// Appends trades to a store in batches of 1,000, then reads frames of it.
+fn append(instrument: &Instrument) -> Outcomes<()> {
+    let (store, clock, mut before) = (MemoryStore::new(), clock(instrument, MIDNIGHT)?, None);
+    let trades = (0..UPDATES).map(|id| trade(MIDNIGHT.plus(id * 100), id)).collect::<Outcomes<Vec<_>>>()?;
+    let batches: Vec<TapeBatch> = trades
+        .chunks(1_000)
+        .map(|trades| TapeBatch {
+            instrument: instrument.clone(),
+            clock: InstrumentClock { issued: trades[trades.len() - 1].available_at, ..clock.clone() },
+            changes: Changes { trades: trades.to_vec(), ..Changes::default() },
+        })
+        .collect();
+    let started = Instant::now();
+    for batch in &batches {
+        store.append(batch, before).now_or_never().ok_or("the store waits")??;
+        before = Some(batch.clock.issued);
+    }
+    report("store: append of trades in thousands", UPDATES, started.elapsed());
+
+    let candles: Vec<CandleChange> = (0..1_000_000)
+        .filter_map(|second| {
+            let open_time = MIDNIGHT.plus(second * SECOND);
+            let ohlcv = Ohlcv::of_trade(&trade(open_time, second).ok()?);
+            let candle = Candle::closed(Timeframe::S1, open_time, ohlcv, 1, open_time.plus(SECOND + 500_000));
+            candle.ok().map(|candle| CandleChange { candle, replaces: None })
+        })
+        .collect();
+    let changes = Changes { candles, ..Changes::default() };
+    let last = MIDNIGHT.plus(1_000_001 * SECOND);
+    let clock = InstrumentClock { issued: last, ..clock };
+    let batch = TapeBatch { instrument: instrument.clone(), changes, clock };
+    store.append(&batch, before).now_or_never().ok_or("the store waits")??;
+    let mut place = 0_i64;
+    let took = repeat(FRAMES, || {
+        place = (place + 7_919 * 131) % 900_000;
+        let as_of = MIDNIGHT.plus((50_000 + place) * SECOND);
+        let query = FrameQuery {
+            instrument: instrument.clone(),
+            as_of,
+            shape: FrameShape::DEFAULT,
+            knowledge: Knowledge::AsRecorded,
+        };
+        store.frame_parts(&query).now_or_never().is_some()
+    });
+    println!("store: frame_parts at random instants of 1,000,000 1 s candles: {took:?} a call");
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Writing the tape: one transaction a batch, one statement a table.
+//!
+//! Rows travel as one array a column. A batch of any size costs the same few round trips, up to
+//! [`ROWS_PER_STATEMENT`] rows each.
+
+mod books;
+mod candles;
+mod coverage;
+mod trades;
+
+use async_trait::async_trait;
+use onetape_domain::change::{Changes, TapeBatch};
+use onetape_domain::time::Timestamp;
+use onetape_ports::{StoreError, StoreErrorKind, TapeStore};
+use sqlx::PgConnection;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgArguments;
+use sqlx::types::Json;
+
+use crate::arguments::Arguments;
+use crate::error::failed;
+use crate::micros::Micros;
+use crate::session::{READ_WRITE, Session};
+use crate::store::TimescaleStore;
+
+const APPEND: &str = "append to the tape";
+
+/// Most rows of one statement: bounds the memory that a large batch needs on both sides.
+pub(crate) const ROWS_PER_STATEMENT: usize = 20_000;
+
+#[async_trait]
+impl TapeStore for TimescaleStore {
+    async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        let mut session = Session::begin(self.pool(), READ_WRITE, APPEND).await?;
+        let written = write(session.connection()?, batch, expected).await;
+        match written {
+            Ok(true) => session.commit().await,
+            Ok(false) => session.rollback().await,
+            Err(error) => {
+                // The first error is the one that tells; a connection that cannot roll back is closed.
+                if let Err(second) = session.rollback().await {
+                    tracing::debug!(error = %second, "the connection was closed instead of rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whether there was anything to write.
+async fn write(
+    connection: &mut PgConnection,
+    batch: &TapeBatch,
+    expected: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    // First, since it locks out other writers of the instrument until the end of the transaction.
+    if !move_clock(connection, batch, expected).await.map_err(failed(APPEND))? {
+        return match stored_clock(connection, batch).await.map_err(failed(APPEND))? {
+            Some(stored) if stored >= batch.clock.issued => Ok(false),
+            stored => Err(conflict(batch, expected, stored)),
+        };
+    }
+    let TapeBatch { instrument, changes, clock: _ } = batch;
+    let Changes { trades, candles, books, imbalances, coverage } = changes;
+    trades::write(connection, instrument, trades).await?;
+    candles::write(connection, instrument, candles).await?;
+    books::write(connection, instrument, books).await?;
+    books::write_imbalances(connection, instrument, imbalances).await?;
+    coverage::write(connection, instrument, coverage).await?;
+    widen_bounds(connection, batch).await?;
+    Ok(true)
+}
+
+/// Moves the clock from `expected` to the batch's own; false where it did not stand there, or would go back.
+async fn move_clock(
+    connection: &mut PgConnection,
+    batch: &TapeBatch,
+    expected: Option<Timestamp>,
+) -> Result<bool, sqlx::Error> {
+    let clock = &batch.clock;
+    let sql = match expected {
+        None => include_str!("queries/insert_clock.sql"),
+        Some(_) => include_str!("queries/update_clock.sql"),
+    };
+    let mut query = sqlx::query(sql)
+        .bind(batch.instrument.symbol().as_str())
+        .bind(batch.instrument.exchange().as_str())
+        .bind(Micros(clock.issued))
+        .bind(Micros(clock.live_since))
+        .bind(clock.watermark.map(Micros))
+        .bind(Json(&clock.state))
+        .bind(clock.book.as_ref().map(Json));
+    if let Some(expected) = expected {
+        query = query.bind(Micros(expected));
+    }
+    Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
+async fn stored_clock(connection: &mut PgConnection, batch: &TapeBatch) -> Result<Option<Timestamp>, sqlx::Error> {
+    let stored: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
+        .bind(batch.instrument.symbol().as_str())
+        .bind(batch.instrument.exchange().as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(stored.map(Timestamp::from))
+}
+
+fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Timestamp>) -> StoreError {
+    let instant = |time: Option<Timestamp>| time.map_or_else(|| "nothing".to_owned(), |time| time.to_string());
+    let message = format!(
+        "another writer moved the clock of {}: it stands at {}, not at {}",
+        batch.instrument,
+        instant(stored),
+        instant(expected),
+    );
+    StoreError::new(StoreErrorKind::Conflict, APPEND, message)
+}
+
+/// Keeps what readers rely on: see the table `instruments`.
+async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Result<(), StoreError> {
+    let Changes { trades, candles, books, imbalances, coverage } = &batch.changes;
+    let times = trades.iter().map(|row| row.key.event_time);
+    let times = times.chain(candles.iter().map(|row| row.candle.open_time()));
+    let times = times.chain(books.iter().map(|row| row.second()));
+    let times = times.chain(imbalances.iter().map(|row| row.second));
+    let times = times.chain(coverage.iter().map(|row| row.available_at));
+    let Some(first_time) = times.min() else { return Ok(()) };
+    let leads = trades.iter().map(|row| row.key.event_time.since(row.available_at));
+    let leads = leads.chain(coverage.iter().map(|row| row.end.since(row.available_at)));
+    let lags = books.iter().map(|row| row.available_at().since(row.second()));
+    sqlx::query(include_str!("queries/widen_bounds.sql"))
+        .bind(batch.instrument.symbol().as_str())
+        .bind(batch.instrument.exchange().as_str())
+        .bind(Micros(first_time))
+        .bind(leads.max().unwrap_or(0).max(0))
+        .bind(lags.max().unwrap_or(0).max(0))
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed(APPEND))
+}
+
+/// Runs one statement with its arguments.
+async fn run(
+    connection: &mut PgConnection,
+    sql: &str,
+    arguments: Result<Arguments, BoxDynError>,
+) -> Result<(), StoreError> {
+    let arguments: PgArguments = arguments.map_err(|error| failed(APPEND)(sqlx::Error::Encode(error)))?.done();
+    sqlx::query_with(sql, arguments).execute(connection).await.map(drop).map_err(failed(APPEND))
+}

@@ -1,0 +1,63 @@
+//! Arguments of a query, bound in order.
+
+use onetape_domain::instrument::Instrument;
+use onetape_domain::time::Timestamp;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArguments, PgHasArrayType};
+use sqlx::{Arguments as _, Encode, Postgres, Type};
+
+use crate::micros::Micros;
+
+/// Collects arguments; those of an instrument begin with its symbol and exchange.
+#[derive(Debug, Clone)]
+pub(crate) struct Arguments(PgArguments);
+
+impl Arguments {
+    pub(crate) fn of(instrument: &Instrument) -> Result<Self, BoxDynError> {
+        let none = Self(PgArguments::default());
+        none.with(instrument.symbol().as_str())?.with(instrument.exchange().as_str())
+    }
+
+    pub(crate) fn with<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(
+        mut self,
+        value: T,
+    ) -> Result<Self, BoxDynError> {
+        self.0.add(value)?;
+        Ok(self)
+    }
+
+    pub(crate) fn time(self, time: Timestamp) -> Result<Self, BoxDynError> {
+        self.with(Micros(time))
+    }
+
+    /// An array with one element a row, written straight from the rows.
+    pub(crate) fn each<'q, R, T>(self, rows: &'q [R], column: impl Fn(&'q R) -> T) -> Result<Self, BoxDynError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType + 'q,
+    {
+        self.with(rows.iter().map(column).collect::<Vec<T>>())
+    }
+
+    /// The same for values that may not fit.
+    pub(crate) fn try_each<'q, R, T, E>(
+        self,
+        rows: &'q [R],
+        column: impl Fn(&'q R) -> Result<T, E>,
+    ) -> Result<Self, BoxDynError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType + 'q,
+        E: Into<BoxDynError>,
+    {
+        let values = rows.iter().map(column).collect::<Result<Vec<T>, E>>().map_err(Into::into)?;
+        self.with(values)
+    }
+
+    /// A number of rows.
+    pub(crate) fn limit(self, limit: usize) -> Result<Self, BoxDynError> {
+        self.with(i64::try_from(limit).unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn done(self) -> PgArguments {
+        self.0
+    }
+}

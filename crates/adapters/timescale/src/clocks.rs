@@ -1,0 +1,59 @@
+//! Clocks: the checkpoint an instrument goes on from.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::engine::EngineState;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::FullBook;
+use onetape_domain::time::Timestamp;
+use onetape_ports::{ClockStore, StoreError};
+use sqlx::types::Json;
+
+use crate::error::{broken_row, failed};
+use crate::micros::Micros;
+use crate::store::TimescaleStore;
+
+const READ: &str = "read the clock";
+
+type ClockRow = (Micros, Micros, Option<Micros>, Json<EngineState>, Option<Json<FullBook>>);
+
+#[async_trait]
+impl ClockStore for TimescaleStore {
+    async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
+            .bind(instrument.symbol().as_str())
+            .bind(instrument.exchange().as_str())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(failed(READ))?;
+        Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| InstrumentClock {
+            instrument: instrument.clone(),
+            issued,
+            live_since,
+            watermark: watermark.map(Timestamp::from),
+            state,
+            book: book.map(|Json(book)| book),
+        }))
+    }
+
+    async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError> {
+        let issued: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
+            .bind(instrument.symbol().as_str())
+            .bind(instrument.exchange().as_str())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(failed(READ))?;
+        Ok(issued.map(Timestamp::from))
+    }
+
+    async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(include_str!("queries/instruments.sql"))
+            .fetch_all(self.pool())
+            .await
+            .map_err(failed(READ))?;
+        let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);
+        rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(READ))
+    }
+}

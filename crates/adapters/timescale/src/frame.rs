@@ -1,0 +1,72 @@
+//! Everything a frame needs, in one statement.
+//!
+//! The statement takes its bounds in time as arguments. They fit a busy market; where a section comes back
+//! short although the instrument has older rows, the whole statement runs again with that bound widened, so
+//! that all sections still show one state of the store.
+
+mod bounds;
+mod rows;
+
+use async_trait::async_trait;
+use onetape_domain::frame::FrameParts;
+use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreError};
+use sqlx::PgConnection;
+
+use crate::coverage::watermark_second;
+use crate::error::failed;
+use crate::session::{SNAPSHOT, Session};
+use crate::store::TimescaleStore;
+
+use bounds::FrameBounds;
+use rows::FrameRows;
+
+const READ: &str = "read a frame";
+
+#[async_trait]
+impl FrameStore for TimescaleStore {
+    async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
+        if query.knowledge == Knowledge::AsRecorded && FrameBounds::holds_context(query) {
+            let mut connection = self.pool().acquire().await.map_err(failed(READ))?;
+            return read(&mut connection, query, FrameBounds::as_recorded(query)).await;
+        }
+        // Several statements, so one state of the database must be held for all of them.
+        let mut session = Session::begin(self.pool(), SNAPSHOT, READ).await?;
+        let parts = read_in_steps(session.connection()?, query).await?;
+        session.commit().await?;
+        Ok(parts)
+    }
+}
+
+async fn read_in_steps(connection: &mut PgConnection, query: &FrameQuery) -> Result<FrameParts, StoreError> {
+    let bounds = match query.knowledge {
+        Knowledge::AsRecorded => FrameBounds::as_recorded(query),
+        Knowledge::AsCorrected => {
+            let second = watermark_second(&mut *connection, &query.instrument, query.as_of).await;
+            FrameBounds::as_corrected(query, second.map_err(failed(READ))?)
+        }
+    };
+    let mut parts = read(connection, query, bounds.clone()).await?;
+    if !FrameBounds::holds_context(query) {
+        parts.context = bounds.context(connection, query).await?;
+    }
+    Ok(parts)
+}
+
+/// Runs the statement until no section lacks rows that the store has.
+async fn read(
+    connection: &mut PgConnection,
+    query: &FrameQuery,
+    mut bounds: FrameBounds,
+) -> Result<FrameParts, StoreError> {
+    loop {
+        let arguments = bounds.arguments(query).map_err(|error| failed(READ)(sqlx::Error::Encode(error)))?;
+        let row = sqlx::query_with(include_str!("queries/frame.sql"), arguments)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed(READ))?;
+        let rows = FrameRows::read(&row)?;
+        if !bounds.widen(query, &rows) {
+            return Ok(rows.into_parts(query));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! How far back each section of a frame is looked for, and when to look farther.
+
+use onetape_domain::candle::Candle;
+use onetape_domain::frame::{FrameParts, context_range};
+use onetape_domain::imbalance::LONGEST_WINDOW;
+use onetape_domain::indicator::MAX_WINDOW;
+use onetape_domain::time::{SECOND, Timeframe, Timestamp};
+use onetape_ports::{CandleQuery, FrameQuery, Knowledge, Selection, StoreError};
+use sqlx::PgConnection;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgArguments;
+
+use super::rows::FrameRows;
+use crate::arguments::Arguments;
+use crate::candles::{fetch_range, span};
+use crate::imbalances;
+use crate::micros::Micros;
+
+/// How much farther back a section that came back short is looked for.
+const WIDENING: i64 = 32;
+/// Farthest that a trade is expected to lie ahead of its stamp.
+const LEAD: i64 = 3_600 * SECOND;
+/// How far back the trades without a candle, the last book and the last coverage row are looked for.
+const RECENT: i64 = 3_600 * SECOND;
+
+/// The bounds in time of a frame's statement.
+#[derive(Debug, Clone)]
+pub(super) struct FrameBounds {
+    /// The instant of knowledge of candles and trades.
+    known: Micros,
+    lowers: [Timestamp; 6],
+    /// Last open times.
+    uppers: [Timestamp; 6],
+    trades: (Timestamp, Timestamp),
+    books: Timestamp,
+    imbalances: Timestamp,
+    coverage: Timestamp,
+}
+
+impl FrameBounds {
+    pub(super) fn as_recorded(query: &FrameQuery) -> Self {
+        let as_of = query.as_of;
+        let lower = |timeframe| as_of.plus(-span(timeframe, looked_at(query)));
+        Self {
+            known: as_of.into(),
+            lowers: Timeframe::ALL.map(lower),
+            uppers: [as_of; 6],
+            trades: (as_of.plus(-RECENT), as_of.plus(LEAD)),
+            books: as_of.plus(-RECENT),
+            imbalances: as_of.plus(-imbalances::span(imbalance_rows(query))),
+            coverage: as_of.plus(-RECENT),
+        }
+    }
+
+    /// The final versions of what had closed by the watermark's second; nothing without one.
+    pub(super) fn as_corrected(query: &FrameQuery, second: Option<Timestamp>) -> Self {
+        let second = second.unwrap_or(Timestamp::from_micros(0));
+        let bounds = Self::as_recorded(query);
+        Self {
+            known: Micros::FOREVER,
+            uppers: Timeframe::ALL.map(|timeframe| second.plus(-timeframe.micros())),
+            trades: (bounds.trades.0, second),
+            ..bounds
+        }
+    }
+
+    /// Whether the candles looked at anyway reach back over the context window.
+    pub(super) fn holds_context(query: &FrameQuery) -> bool {
+        usize::try_from(query.shape.context_window / SECOND + 1).unwrap_or(0) <= looked_at(query)
+    }
+
+    /// The context window by a statement of its own.
+    pub(super) async fn context(
+        &self,
+        connection: &mut PgConnection,
+        query: &FrameQuery,
+    ) -> Result<Vec<Candle>, StoreError> {
+        let range = context_range(query.as_of, query.shape.context_window);
+        let end = range.end().min(self.uppers[0].plus(1));
+        let candles = CandleQuery {
+            instrument: query.instrument.clone(),
+            timeframe: Timeframe::S1,
+            selection: Selection::Range(range),
+            as_of: query.as_of,
+            knowledge: Knowledge::AsRecorded,
+        };
+        fetch_range(connection, &candles, range.start(), end, self.known).await
+    }
+
+    pub(super) fn arguments(&self, query: &FrameQuery) -> Result<PgArguments, BoxDynError> {
+        let context = context_range(query.as_of, query.shape.context_window);
+        let context_start = if Self::holds_context(query) { context.start() } else { context.end() };
+        let mut arguments = Arguments::of(&query.instrument)?
+            .time(query.as_of)?
+            .with(self.known)?
+            .limit(candle_rows(query))?
+            .limit(looked_at(query))?
+            .time(context_start)?;
+        for time in self.lowers.into_iter().chain(self.uppers) {
+            arguments = arguments.time(time)?;
+        }
+        let arguments = arguments.time(self.trades.0)?.time(self.trades.1)?.time(self.books)?;
+        Ok(arguments.limit(imbalance_rows(query))?.time(self.imbalances)?.time(self.coverage)?.done())
+    }
+
+    /// Widens the bounds of sections that may have left something out; false when there are none.
+    pub(super) fn widen(&mut self, query: &FrameQuery, rows: &FrameRows) -> bool {
+        let as_of = query.as_of;
+        // An instrument without an entry has no rows, unless somebody broke the rule.
+        let first = rows.first_time.unwrap_or(Timestamp::EARLIEST);
+        let mut widened = false;
+        let mut farther = |lower: &mut Timestamp| {
+            if *lower > first {
+                *lower = as_of.plus(as_of.since(*lower).saturating_mul(-WIDENING)).max(first);
+                widened = true;
+            }
+        };
+        for (lower, closes) in self.lowers.iter_mut().zip(&rows.closes) {
+            if closes.len() < looked_at(query) {
+                farther(lower);
+            }
+        }
+        let lower = self.trades.0;
+        if rows.last_close().is_none_or(|close| close < lower) {
+            farther(&mut self.trades.0);
+        }
+        if rows.books_since.is_none_or(|since| since < self.books) {
+            farther(&mut self.books);
+        }
+        if rows.imbalances.len() < imbalance_rows(query) {
+            farther(&mut self.imbalances);
+        }
+        if rows.lacks_coverage {
+            farther(&mut self.coverage);
+        }
+        if rows.lead > LEAD && self.trades.1 == as_of.plus(LEAD) {
+            self.trades.1 = as_of.plus(rows.lead).plus(1);
+            widened = true;
+        }
+        widened
+    }
+}
+
+/// Closed candles a timeframe that are returned.
+pub(super) fn candle_rows(query: &FrameQuery) -> usize {
+    query.shape.candles.max(FrameParts::FORMING_ROWS)
+}
+
+/// Closed candles a timeframe that are looked at: closes are needed of more than are returned.
+fn looked_at(query: &FrameQuery) -> usize {
+    candle_rows(query).max(MAX_WINDOW)
+}
+
+fn imbalance_rows(query: &FrameQuery) -> usize {
+    query.shape.imbalances.max(LONGEST_WINDOW)
+}

@@ -1,0 +1,1 @@
+SELECT first_time, lead_us FROM instruments WHERE symbol = $1 AND exchange = $2

@@ -1,0 +1,1 @@
+SELECT issued FROM instrument_clock WHERE symbol = $1 AND exchange = $2

@@ -1,0 +1,1 @@
+SELECT exchange, symbol FROM instrument_clock

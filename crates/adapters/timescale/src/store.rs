@@ -1,0 +1,103 @@
+//! The store itself: a pool of connections, on which every port is implemented.
+
+use std::fmt;
+use std::sync::Arc;
+
+use onetape_ports::StoreError;
+use sqlx::PgPool;
+
+use crate::edition::{Edition, ServerInfo};
+use crate::options::{self, Place};
+use crate::status::{self, StoreStatus};
+use crate::migrate;
+
+/// Market data in TimescaleDB. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct TimescaleStore {
+    pool: PgPool,
+    place: Arc<Place>,
+}
+
+impl TimescaleStore {
+    /// Connects to `postgres://user:password@host:port/database`.
+    ///
+    /// A host that is not local must show a certificate that verifies (`sslmode=verify-full`), unless the
+    /// URL sets another `sslmode`. The schema is not looked at: see [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that cannot be read, else what the server reports. No error names the password.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let (connect, place) = options::parse(url)?;
+        let pool = options::pool(connect).await?;
+        Ok(Self { pool, place: Arc::new(place) })
+    }
+
+    /// Connects, brings the schema up to date and disconnects.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect) and [`migrate`](Self::migrate).
+    pub async fn migrate_url(url: &str) -> Result<(), StoreError> {
+        let store = Self::connect(url).await?;
+        let migrated = store.migrate().await;
+        store.close().await;
+        migrated
+    }
+
+    /// Brings the schema up to date, creating the extension where it is missing. Doing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is newer than this build;
+    /// `Permission` when the role may not create it.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::migrate(&self.pool).await
+    }
+
+    /// Makes sure that server and schema are those this build works with.
+    ///
+    /// # Errors
+    /// `Schema` with what to do.
+    pub async fn verify(&self) -> Result<Edition, StoreError> {
+        let edition = self.server().await?.usable()?;
+        migrate::verify(&self.pool).await?;
+        Ok(edition)
+    }
+
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    /// What the server reports.
+    pub async fn server(&self) -> Result<ServerInfo, StoreError> {
+        ServerInfo::read(&self.pool).await
+    }
+
+    /// Server, schema and the size of every table.
+    ///
+    /// # Errors
+    /// What the server reports.
+    pub async fn status(&self) -> Result<StoreStatus, StoreError> {
+        status::read(&self.pool).await
+    }
+
+    /// Closes all connections, waiting for calls under way. Later calls fail with `Shutdown`.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+impl fmt::Display for TimescaleStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { host, port, database } = &*self.place;
+        write!(f, "timescale({host}:{port}/{database})")
+    }
+}
+
+impl fmt::Debug for TimescaleStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimescaleStore").field("place", &self.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+//! A store that fails when told to, before the call it wraps or after it (a lost acknowledgement).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use onetape_domain::book::BookSnapshot;
+use onetape_domain::bucket::PriceBucket;
+use onetape_domain::candle::{Candle, SupersededCandle};
+use onetape_domain::change::TapeBatch;
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::coverage::CoverageRow;
+use onetape_domain::engine::candles::CandleKey;
+use onetape_domain::frame::FrameParts;
+use onetape_domain::imbalance::Imbalances;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::QuarantinedRecord;
+use onetape_domain::time::Timestamp;
+use onetape_domain::trade::Trade;
+use onetape_ports::{
+    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore, ImbalanceStore,
+    MarketStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+};
+
+/// Which side of the inner call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// The inner call is not made.
+    Before,
+    /// The inner call is made and its answer lost; of a stream, after its last row.
+    After,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    faults: BTreeMap<&'static str, VecDeque<Option<(When, StoreErrorKind)>>>,
+    outage: Option<(When, StoreErrorKind)>,
+    calls: BTreeMap<&'static str, u64>,
+}
+
+/// The script of a [`FaultStore`]; clones share it. Operations go by the names of the ports' methods.
+#[derive(Debug, Clone, Default)]
+pub struct FaultPlan(Arc<Mutex<Script>>);
+
+impl FaultPlan {
+    /// Fails the next call of the operation that no earlier entry speaks of.
+    pub fn fail(&self, operation: &'static str, when: When, kind: StoreErrorKind) {
+        self.script().faults.entry(operation).or_default().push_back(Some((when, kind)));
+    }
+
+    /// Lets so many calls of the operation through before the next entry.
+    pub fn pass(&self, operation: &'static str, calls: usize) {
+        self.script().faults.entry(operation).or_default().extend((0..calls).map(|_| None));
+    }
+
+    /// Fails every call that no entry speaks of until [`recover`](Self::recover).
+    pub fn outage(&self, when: When, kind: StoreErrorKind) {
+        self.script().outage = Some((when, kind));
+    }
+
+    /// Ends an outage and forgets all entries.
+    pub fn recover(&self) {
+        let mut script = self.script();
+        script.outage = None;
+        script.faults.clear();
+    }
+
+    /// How often the operation was called.
+    pub fn calls(&self, operation: &'static str) -> u64 {
+        self.script().calls.get(operation).copied().unwrap_or(0)
+    }
+
+    fn next(&self, operation: &'static str) -> Option<(When, StoreErrorKind)> {
+        let mut script = self.script();
+        *script.calls.entry(operation).or_default() += 1;
+        let outage = script.outage;
+        script.faults.get_mut(operation).and_then(VecDeque::pop_front).unwrap_or(outage)
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().expect("a test that panicked inside the fault plan")
+    }
+}
+
+/// Wraps a store and fails by its [`plan`](Self::plan).
+#[derive(Debug)]
+pub struct FaultStore<S: ?Sized> {
+    plan: FaultPlan,
+    inner: Arc<S>,
+}
+
+impl<S: MarketStore + ?Sized> FaultStore<S> {
+    /// A decorator without faults yet.
+    pub fn new(inner: Arc<S>) -> Self {
+        Self { plan: FaultPlan::default(), inner }
+    }
+
+    /// The script.
+    pub fn plan(&self) -> &FaultPlan {
+        &self.plan
+    }
+
+    /// The store inside.
+    pub fn inner(&self) -> &Arc<S> {
+        &self.inner
+    }
+
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        inner: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.plan.next(operation) {
+            None => inner.await,
+            Some((When::Before, kind)) => Err(scripted(operation, kind)),
+            Some((When::After, kind)) => {
+                inner.await?;
+                Err(scripted(operation, kind))
+            }
+        }
+    }
+
+    fn stream<'a, T: Send + 'a>(&self, operation: &'static str, inner: RowStream<'a, T>) -> RowStream<'a, T> {
+        match self.plan.next(operation) {
+            None => inner,
+            Some((When::Before, kind)) => stream::iter([Err(scripted(operation, kind))]).boxed(),
+            Some((When::After, kind)) => inner.chain(stream::iter([Err(scripted(operation, kind))])).boxed(),
+        }
+    }
+}
+
+fn scripted(operation: &'static str, kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind, operation, "a fault of the script")
+}
+
+impl<S: MarketStore + ?Sized> fmt::Display for FaultStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with faults", self.inner)
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> TapeStore for FaultStore<S> {
+    async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        self.call("append", self.inner.append(batch, expected)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> CandleStore for FaultStore<S> {
+    async fn candles(&self, query: &CandleQuery) -> Result<Vec<Candle>, StoreError> {
+        self.call("candles", self.inner.candles(query)).await
+    }
+
+    fn stream_candles(&self, query: CandleQuery) -> RowStream<'_, Candle> {
+        self.stream("stream_candles", self.inner.stream_candles(query))
+    }
+
+    async fn candle(&self, instrument: &Instrument, key: CandleKey) -> Result<Option<Candle>, StoreError> {
+        self.call("candle", self.inner.candle(instrument, key)).await
+    }
+
+    async fn superseded(
+        &self,
+        instrument: &Instrument,
+        key: CandleKey,
+    ) -> Result<Vec<SupersededCandle>, StoreError> {
+        self.call("superseded", self.inner.superseded(instrument, key)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> TradeStore for FaultStore<S> {
+    fn stream_trades(&self, query: TimeQuery) -> RowStream<'_, Trade> {
+        self.stream("stream_trades", self.inner.stream_trades(query))
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> BookStore for FaultStore<S> {
+    fn stream_books(&self, query: BookQuery) -> RowStream<'_, Arc<BookSnapshot>> {
+        self.stream("stream_books", self.inner.stream_books(query))
+    }
+
+    async fn last_book(
+        &self,
+        instrument: &Instrument,
+        as_of: Timestamp,
+    ) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
+        self.call("last_book", self.inner.last_book(instrument, as_of)).await
+    }
+
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+        self.stream("stream_buckets", self.inner.stream_buckets(query))
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ImbalanceStore for FaultStore<S> {
+    fn stream_imbalances(&self, query: TimeQuery) -> RowStream<'_, Imbalances> {
+        self.stream("stream_imbalances", self.inner.stream_imbalances(query))
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> CoverageStore for FaultStore<S> {
+    fn stream_coverage(&self, query: TimeQuery) -> RowStream<'_, CoverageRow> {
+        self.stream("stream_coverage", self.inner.stream_coverage(query))
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ClockStore for FaultStore<S> {
+    async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        self.call("clock", self.inner.clock(instrument)).await
+    }
+
+    async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError> {
+        self.call("flushed", self.inner.flushed(instrument)).await
+    }
+
+    async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
+        self.call("instruments", self.inner.instruments()).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> QuarantineStore for FaultStore<S> {
+    async fn quarantine(&self, records: &[QuarantinedRecord]) -> Result<u64, StoreError> {
+        self.call("quarantine", self.inner.quarantine(records)).await
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
+        self.call("quarantined", self.inner.quarantined(limit)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> FrameStore for FaultStore<S> {
+    async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
+        self.call("frame_parts", self.inner.frame_parts(query)).await
+    }
+}

@@ -1,0 +1,11 @@
+//! A simulated market: deterministic feed messages of any number of instruments, and the faults a
+//! real feed has. Needs nothing but the domain, so that a demo can take it over whole.
+
+pub mod faults;
+pub mod market;
+pub mod rng;
+pub mod tape;
+
+pub use market::{Ids, Market};
+pub use rng::Rng;
+pub use tape::binance_tape_lines;

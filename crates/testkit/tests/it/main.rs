@@ -1,0 +1,10 @@
+//! Tests of the testkit itself, and the properties of the engine it can state.
+
+mod book_properties;
+mod candle_properties;
+mod coverage_properties;
+mod naive_store;
+mod replay_properties;
+mod scenario;
+mod suite;
+mod truth;

@@ -1,0 +1,298 @@
+//! A store made of the reference model, right or with one deliberate mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use onetape_domain::book::BookSnapshot;
+use onetape_domain::bucket::PriceBucket;
+use onetape_domain::candle::{Candle, SupersededCandle};
+use onetape_domain::change::{CandleChange, Changes, TapeBatch};
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::coverage::CoverageRow;
+use onetape_domain::engine::candles::CandleKey;
+use onetape_domain::frame::FrameParts;
+use onetape_domain::imbalance::Imbalances;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::QuarantinedRecord;
+use onetape_domain::time::Timestamp;
+use onetape_domain::trade::Trade;
+use onetape_ports::{
+    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
+    ImbalanceStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+};
+use onetape_testkit::Reference;
+
+/// What the store does wrong; each is a mistake a real one could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    None,
+    /// Takes any batch, whatever clock it continues from.
+    NoCompareAndSet,
+    /// A batch written before moves the clock back.
+    ClockGoesBack,
+    /// A batch written before adds its rows again.
+    RowsTwice,
+    /// The full-depth book stays when a clock comes without one.
+    BookStays,
+    /// Candles are read in their newest version, whatever the instant.
+    LookAhead,
+    /// Answers one microsecond too early.
+    OneEarly,
+    /// Superseded partial samples are always there.
+    PartialsStay,
+    /// The frame's book is the one of the greatest second.
+    BookBySecond,
+    /// Trades order by arrival.
+    TradesByArrival,
+    /// The coverage of a frame is its last hundred rows.
+    CoverageCut,
+    /// Exchanges are not told apart.
+    SymbolOnly,
+    /// Quarantined records are stored each time.
+    QuarantineTwice,
+    /// The last n include rows not yet known.
+    LastOfAll,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    instruments: BTreeMap<Instrument, Reference>,
+    quarantine: Vec<QuarantinedRecord>,
+}
+
+#[derive(Debug)]
+pub(crate) struct NaiveStore {
+    mistake: Mistake,
+    state: Mutex<State>,
+}
+
+impl NaiveStore {
+    pub(crate) fn new(mistake: Mistake) -> Self {
+        Self { mistake, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn name(&self, instrument: &Instrument) -> Instrument {
+        match self.mistake {
+            Mistake::SymbolOnly => Instrument::try_new("any", instrument.symbol().as_str()).unwrap(),
+            _ => instrument.clone(),
+        }
+    }
+
+    fn read<T>(&self, instrument: &Instrument, read: impl FnOnce(&Reference) -> T) -> T {
+        let empty = Reference::new(instrument.clone());
+        read(self.lock().instruments.get(&self.name(instrument)).unwrap_or(&empty))
+    }
+
+    fn rows<T: Send + 'static>(&self, instrument: &Instrument, read: impl FnOnce(&Reference) -> Vec<T>) -> RowStream<'_, T> {
+        stream::iter(self.read(instrument, read).into_iter().map(Ok)).boxed()
+    }
+
+    fn instant(&self, as_of: Timestamp) -> Timestamp {
+        if self.mistake == Mistake::OneEarly { as_of.plus(1) } else { as_of }
+    }
+}
+
+impl fmt::Display for NaiveStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "naive store with mistake {:?}", self.mistake)
+    }
+}
+
+/// The rows of a batch that are not stored yet.
+fn news(model: &Reference, changes: &Changes) -> Changes {
+    let stored = model.changes();
+    let mut versions: BTreeMap<CandleKey, u32> = BTreeMap::new();
+    let key = |candle: &Candle| CandleKey { timeframe: candle.timeframe(), open_time: candle.open_time() };
+    for change in &stored.candles {
+        versions.insert(key(&change.candle), change.candle.revision());
+    }
+    let mut candles = Vec::new();
+    for change in &changes.candles {
+        let revision = versions.entry(key(&change.candle)).or_default();
+        if change.candle.revision() > *revision {
+            *revision = change.candle.revision();
+            candles.push(CandleChange { ..*change });
+        }
+    }
+    let books: BTreeSet<_> = stored.books.iter().map(|book| (book.second(), book.available_at())).collect();
+    let trades: BTreeSet<_> = stored.trades.iter().map(|trade| trade.key).collect();
+    let seconds: BTreeSet<_> = stored.imbalances.iter().map(|row| row.second).collect();
+    Changes {
+        trades: changes.trades.iter().filter(|row| !trades.contains(&row.key)).cloned().collect(),
+        candles,
+        books: changes.books.iter().filter(|row| !books.contains(&(row.second(), row.available_at()))).cloned().collect(),
+        imbalances: changes.imbalances.iter().filter(|row| !seconds.contains(&row.second)).copied().collect(),
+        coverage: changes.coverage.iter().filter(|row| !stored.coverage.contains(row)).cloned().collect(),
+    }
+}
+
+#[async_trait]
+impl TapeStore for NaiveStore {
+    async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        let name = self.name(&batch.instrument);
+        let mut state = self.lock();
+        let stored = state.instruments.get(&name).and_then(Reference::clock).cloned();
+        let issued = stored.as_ref().map(|clock| clock.issued);
+        let reached = issued.is_some_and(|issued| issued >= batch.clock.issued);
+        let written = reached && (issued != expected || issued != Some(batch.clock.issued));
+        if written && !matches!(self.mistake, Mistake::ClockGoesBack | Mistake::RowsTwice) {
+            return Ok(());
+        }
+        if !written && issued != expected && self.mistake != Mistake::NoCompareAndSet {
+            return Err(StoreError::new(StoreErrorKind::Conflict, "append", "another writer was here"));
+        }
+        let model = state.instruments.entry(name.clone()).or_insert_with(|| Reference::new(name));
+        match self.mistake {
+            Mistake::RowsTwice => model.take(&batch.changes),
+            _ => model.take(&news(model, &batch.changes)),
+        }
+        let mut clock = batch.clock.clone();
+        if self.mistake == Mistake::BookStays {
+            clock.book = clock.book.or(stored.and_then(|stored| stored.book));
+        }
+        if !written || self.mistake == Mistake::ClockGoesBack {
+            model.set_clock(clock);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl CandleStore for NaiveStore {
+    async fn candles(&self, query: &CandleQuery) -> Result<Vec<Candle>, StoreError> {
+        let mut query = query.clone();
+        query.as_of = if self.mistake == Mistake::LookAhead { Timestamp::LATEST } else { self.instant(query.as_of) };
+        let known = self.read(&query.instrument, |model| match self.mistake {
+            Mistake::LastOfAll => {
+                let mut all = model.select_candles(&CandleQuery { as_of: Timestamp::LATEST, ..query.clone() });
+                all.retain(|candle| candle.known_from().is_some_and(|from| from <= query.as_of));
+                all
+            }
+            _ => model.select_candles(&query),
+        });
+        Ok(known)
+    }
+
+    fn stream_candles(&self, query: CandleQuery) -> RowStream<'_, Candle> {
+        let query = CandleQuery { as_of: self.instant(query.as_of), ..query };
+        self.rows(&query.instrument, |model| model.select_candles(&query))
+    }
+
+    async fn candle(&self, instrument: &Instrument, key: CandleKey) -> Result<Option<Candle>, StoreError> {
+        Ok(self.read(instrument, |model| model.candle(key)))
+    }
+
+    async fn superseded(&self, instrument: &Instrument, key: CandleKey) -> Result<Vec<SupersededCandle>, StoreError> {
+        Ok(self.read(instrument, |model| model.superseded(key)))
+    }
+}
+
+#[async_trait]
+impl TradeStore for NaiveStore {
+    fn stream_trades(&self, query: TimeQuery) -> RowStream<'_, Trade> {
+        let query = TimeQuery { as_of: self.instant(query.as_of), ..query };
+        self.rows(&query.instrument, |model| {
+            let mut trades = model.select_trades(&query);
+            if self.mistake == Mistake::TradesByArrival {
+                trades.sort_by_key(|trade| (trade.key.event_time, trade.available_at, trade.trade_id.clone()));
+            }
+            trades
+        })
+    }
+}
+
+#[async_trait]
+impl BookStore for NaiveStore {
+    fn stream_books(&self, mut query: BookQuery) -> RowStream<'_, Arc<BookSnapshot>> {
+        query.superseded_partials |= self.mistake == Mistake::PartialsStay;
+        query.as_of = self.instant(query.as_of);
+        self.rows(&query.instrument, |model| model.select_books(&query))
+    }
+
+    async fn last_book(
+        &self,
+        instrument: &Instrument,
+        as_of: Timestamp,
+    ) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
+        Ok(self.read(instrument, |model| match self.mistake {
+            Mistake::BookBySecond => model.books(as_of, false).pop(),
+            _ => model.last_book(as_of),
+        }))
+    }
+
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+        self.rows(&query.instrument, |model| model.select_buckets(&query))
+    }
+}
+
+#[async_trait]
+impl ImbalanceStore for NaiveStore {
+    fn stream_imbalances(&self, query: TimeQuery) -> RowStream<'_, Imbalances> {
+        let query = TimeQuery { as_of: self.instant(query.as_of), ..query };
+        self.rows(&query.instrument, |model| model.select_imbalances(&query))
+    }
+}
+
+#[async_trait]
+impl CoverageStore for NaiveStore {
+    fn stream_coverage(&self, query: TimeQuery) -> RowStream<'_, CoverageRow> {
+        let query = TimeQuery { as_of: self.instant(query.as_of), ..query };
+        self.rows(&query.instrument, |model| model.select_coverage(&query))
+    }
+}
+
+#[async_trait]
+impl ClockStore for NaiveStore {
+    async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        Ok(self.read(instrument, |model| model.clock().cloned()))
+    }
+
+    async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.read(instrument, |model| model.clock().map(|clock| clock.issued)))
+    }
+
+    async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
+        Ok(self.lock().instruments.keys().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl QuarantineStore for NaiveStore {
+    async fn quarantine(&self, records: &[QuarantinedRecord]) -> Result<u64, StoreError> {
+        let stored = &mut self.lock().quarantine;
+        let before = stored.len();
+        for record in records {
+            let same = |old: &QuarantinedRecord| {
+                (&old.origin, &old.payload, &old.violations) == (&record.origin, &record.payload, &record.violations)
+            };
+            if self.mistake == Mistake::QuarantineTwice || !stored.iter().any(same) {
+                stored.push(record.clone());
+            }
+        }
+        Ok((stored.len() - before) as u64)
+    }
+
+    async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
+        Ok(self.lock().quarantine.iter().rev().take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl FrameStore for NaiveStore {
+    async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
+        let query = FrameQuery { as_of: self.instant(query.as_of), ..query.clone() };
+        let mut parts = self.read(&query.instrument, |model| model.frame_parts(&query));
+        if self.mistake == Mistake::CoverageCut {
+            let surplus = parts.coverage.len().saturating_sub(100);
+            parts.coverage.drain(..surplus);
+        }
+        Ok(parts)
+    }
+}

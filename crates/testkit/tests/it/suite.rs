@@ -1,0 +1,65 @@
+//! The conformance suite: a right store passes it, each mistake is caught.
+
+use std::sync::Arc;
+
+use onetape_ports::MarketStore;
+use onetape_testkit::conformance::examine;
+use onetape_testkit::{FaultStore, cases, run_all};
+
+use crate::naive_store::{Mistake, NaiveStore};
+
+fn naive(mistake: Mistake) -> Arc<dyn MarketStore> {
+    Arc::new(NaiveStore::new(mistake))
+}
+
+#[tokio::test]
+async fn a_right_store_passes() {
+    let report = run_all(&[], || async { naive(Mistake::None) }).await;
+    assert_eq!(report.passed.len(), cases().len());
+}
+
+#[tokio::test]
+async fn a_decorator_without_faults_passes() {
+    run_all(&[], || async { Arc::new(FaultStore::new(naive(Mistake::None))) as Arc<dyn MarketStore> }).await;
+}
+
+#[tokio::test]
+async fn every_mistake_is_caught() {
+    use Mistake::*;
+    let mistakes = [
+        (NoCompareAndSet, "a_wrong_expected_clock_is_a_conflict_that_changes_nothing"),
+        (ClockGoesBack, "an_older_batch_succeeds_and_the_clock_stays"),
+        (RowsTwice, "a_batch_written_twice_changes_nothing"),
+        (BookStays, "a_clock_without_a_book_removes_the_stored_book"),
+        (LookAhead, "a_candle_is_read_in_the_version_known_at_the_instant"),
+        (OneEarly, "frame_parts_are_those_of_the_model_at_many_instants"),
+        (PartialsStay, "a_superseded_partial_sample_is_left_out_unless_asked_for"),
+        (BookBySecond, "the_last_book_is_the_one_last_available"),
+        (TradesByArrival, "many_trades_in_one_millisecond_keep_their_order"),
+        (CoverageCut, "frame_parts_are_those_of_the_model_at_many_instants"),
+        (SymbolOnly, "two_exchanges_with_the_same_symbol_stay_apart"),
+        (QuarantineTwice, "a_record_already_in_quarantine_is_not_stored_again"),
+        (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
+    ];
+    for (mistake, case) in mistakes {
+        let case = cases().into_iter().find(|candidate| candidate.name == case).unwrap();
+        assert!(case.run(naive(mistake)).await.is_err(), "{mistake:?} passes {}", case.name);
+    }
+}
+
+#[tokio::test]
+async fn what_an_adapter_declares_missing_is_reported() {
+    use onetape_testkit::Capability;
+    let report = examine(&[Capability::Cancellation], || async { naive(Mistake::None) }).await;
+    assert_eq!(report.skipped, [("a_cancelled_append_is_written_whole_or_not_at_all", Capability::Cancellation)]);
+    assert!(report.to_string().contains("declares no Cancellation"));
+}
+
+#[test]
+fn names_of_cases_are_unique() {
+    let mut names: Vec<_> = cases().iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}

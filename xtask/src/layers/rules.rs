@@ -1,0 +1,163 @@
+//! The layers, and who may use whom.
+
+use Layer::{Adapter, App, Cli, Domain, Facade, Ports, Server, Testdb, Testkit, Xtask};
+
+/// Where a crate stands. Dependencies point from the outside in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Models, validation and pure state machines.
+    Domain,
+    /// The traits between the application and the world.
+    Ports,
+    /// One implementation of ports: a store, a cache, a feed.
+    Adapter,
+    /// A use case: reading, writing, migrating.
+    App,
+    /// The crate that others depend on.
+    Facade,
+    /// The HTTP server.
+    Server,
+    /// The command line.
+    Cli,
+    /// Conformance suite, fault injection, generators.
+    Testkit,
+    /// A real database for tests.
+    Testdb,
+    /// Developer tasks.
+    Xtask,
+}
+
+/// What a dependency is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The crate itself, or its build script.
+    Build,
+    /// Its tests, benches and examples.
+    Test,
+}
+
+/// Crates that bring I/O or a runtime, which the innermost layer does without.
+const NOT_IN_DOMAIN: &[&str] = &[
+    "tokio",
+    "sqlx",
+    "tracing",
+    "async-trait",
+    "futures",
+    "reqwest",
+    "axum",
+];
+
+impl Layer {
+    /// The layer that a crate's folder, relative to the workspace, belongs to.
+    pub fn of_folder(folder: &str) -> Option<Self> {
+        let parts: Vec<&str> = folder.split('/').collect();
+        Some(match parts.as_slice() {
+            ["crates", "domain"] => Domain,
+            ["crates", "ports"] => Ports,
+            ["crates", "adapters", _] => Adapter,
+            ["crates", "app", _] => App,
+            ["crates", "onetape"] => Facade,
+            ["crates", "server"] => Server,
+            ["crates", "cli"] => Cli,
+            ["crates", "testkit"] => Testkit,
+            ["crates", "testdb"] => Testdb,
+            ["xtask"] => Xtask,
+            _ => return None,
+        })
+    }
+
+    /// Whether this layer may depend on a crate of another.
+    pub fn may_use(self, other: Self, kind: Kind) -> bool {
+        let built = match self {
+            Domain | Testdb => false,
+            Ports => other == Domain,
+            Adapter | App | Testkit => matches!(other, Domain | Ports),
+            // The testkit's generators are what `onetape demo` shows.
+            Facade => matches!(other, Domain | Ports | Adapter | App | Testkit),
+            Server | Cli => matches!(other, Domain | Ports | Adapter | App | Testkit | Facade | Server),
+            Xtask => other != Xtask,
+        };
+        // A real database under the testkit's own cases would tie them to one store.
+        let tested = match other {
+            Testkit => true,
+            Testdb => !matches!(self, Domain | Ports | Testkit),
+            Adapter => self == App,
+            _ => false,
+        };
+        built || (kind == Kind::Test && tested)
+    }
+
+    /// Whether this layer may depend on a crate from outside the workspace.
+    pub fn may_use_outside(self, name: &str, kind: Kind) -> bool {
+        match (self, kind) {
+            (Domain, Kind::Build) => !NOT_IN_DOMAIN.contains(&name),
+            (Testkit, Kind::Build) => name != "sqlx",
+            _ => true,
+        }
+    }
+
+    /// The rule in words.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Domain => "domain uses no other onetape crate, no runtime, no I/O and no logging",
+            Ports => "ports uses domain only",
+            Adapter => "adapters use domain and ports, never one another",
+            App => "app crates use domain and ports, never an adapter",
+            Facade => "the facade uses anything but testdb and what is built on it",
+            Server | Cli => "it uses anything but testdb",
+            Testkit => "testkit uses domain and ports, and no sqlx",
+            Testdb => "testdb knows no other onetape crate",
+            Xtask => "nothing to depend on there",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_have_layers() {
+        assert_eq!(Layer::of_folder("crates/adapters/timescale"), Some(Adapter));
+        assert_eq!(Layer::of_folder("crates/app/provider"), Some(App));
+        assert_eq!(Layer::of_folder("crates/onetape"), Some(Facade));
+        assert_eq!(Layer::of_folder("crates/adapters"), None);
+        assert_eq!(Layer::of_folder("somewhere/else"), None);
+    }
+
+    #[test]
+    fn nothing_points_outwards() {
+        for (from, to) in [
+            (Domain, Ports),
+            (Ports, Adapter),
+            (Adapter, Adapter),
+            (Adapter, App),
+            (App, Adapter),
+            (App, App),
+            (App, Facade),
+            (Facade, Cli),
+            (Testkit, Adapter),
+            (Testdb, Domain),
+            (Cli, Testdb),
+            (App, Testkit),
+            (Facade, Testdb),
+        ] {
+            assert!(!from.may_use(to, Kind::Build), "{from:?} -> {to:?}");
+        }
+    }
+
+    #[test]
+    fn tests_may_use_the_crates_for_tests() {
+        assert!(Adapter.may_use(Testkit, Kind::Test) && Adapter.may_use(Testdb, Kind::Test));
+        assert!(!Adapter.may_use(Testkit, Kind::Build) && !Adapter.may_use(Adapter, Kind::Test));
+        assert!(App.may_use(Adapter, Kind::Test));
+        assert!(Domain.may_use(Testkit, Kind::Test) && !Domain.may_use(Testdb, Kind::Test));
+    }
+
+    #[test]
+    fn the_domain_is_pure() {
+        assert!(!Domain.may_use_outside("tokio", Kind::Build) && Domain.may_use_outside("tokio", Kind::Test));
+        assert!(Domain.may_use_outside("chrono", Kind::Build) && Ports.may_use_outside("tokio", Kind::Build));
+        assert!(!Testkit.may_use_outside("sqlx", Kind::Build));
+    }
+}

@@ -1,0 +1,8 @@
+//! The developer tasks of the workspace. The checks among them also run as tests.
+
+pub mod db;
+pub mod layers;
+pub mod report;
+pub mod test;
+pub mod tidy;
+pub mod workspace;
