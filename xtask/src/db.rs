@@ -53,10 +53,7 @@ pub struct Store {
 
 /// Carries out one task.
 pub fn run(task: Task) -> Result<()> {
-    let settings = Settings {
-        install_packages: true,
-        ..Settings::from_env()
-    };
+    let settings = Settings { install_packages: true, ..Settings::from_env() };
     let runtime = runtime()?;
     match task {
         Task::Up(options) => engine::up(&runtime, settings, options.engine),
@@ -95,10 +92,7 @@ pub fn announce() -> Result<bool> {
 }
 
 fn runtime() -> Result<Runtime> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start a runtime")
+    Builder::new_current_thread().enable_all().build().context("cannot start a runtime")
 }
 
 /// The workspace's server, started if need be.

@@ -37,17 +37,9 @@ pub fn check_workspace() -> Result<Vec<String>> {
 
 /// What is wrong with one edge, in words.
 pub fn check(edge: &Edge) -> Option<String> {
-    let Edge {
-        from,
-        layer,
-        to,
-        to_layer,
-        kind,
-    } = edge;
+    let Edge { from, layer, to, to_layer, kind } = edge;
     let Some(layer) = layer else {
-        return Some(format!(
-            "{from}: its folder belongs to no layer; add one to xtask/src/layers/rules.rs"
-        ));
+        return Some(format!("{from}: its folder belongs to no layer; add one to xtask/src/layers/rules.rs"));
     };
     let allowed = match to_layer {
         Some(to_layer) => layer.may_use(*to_layer, *kind),
@@ -61,11 +53,7 @@ fn edges(metadata: &Metadata) -> Result<Vec<Edge>> {
     let packages = metadata.workspace_packages();
     let layer_of = |name: &str| -> Option<Layer> {
         let package = packages.iter().find(|package| package.name.as_str() == name)?;
-        let folder = package
-            .manifest_path
-            .parent()?
-            .strip_prefix(&metadata.workspace_root)
-            .ok()?;
+        let folder = package.manifest_path.parent()?.strip_prefix(&metadata.workspace_root).ok()?;
         Layer::of_folder(folder.as_str())
     };
     let mut edges = Vec::new();
@@ -116,10 +104,7 @@ mod tests {
             (edge.layer, edge.to_layer, edge.kind),
             (Some(Layer::Xtask), Some(Layer::Testdb), Kind::Build)
         );
-        let outside = edges
-            .iter()
-            .find(|edge| edge.from == "xtask" && edge.to == "anyhow")
-            .unwrap();
+        let outside = edges.iter().find(|edge| edge.from == "xtask" && edge.to == "anyhow").unwrap();
         assert_eq!(outside.to_layer, None);
     }
 
@@ -138,24 +123,13 @@ mod tests {
                 "onetape-provider (App) depends on onetape-timescale: app crates use domain and ports, never an adapter"
             )
         );
-        assert_eq!(
-            check(&Edge {
-                kind: Kind::Test,
-                ..edge
-            }),
-            None
-        );
+        assert_eq!(check(&Edge { kind: Kind::Test, ..edge }), None);
     }
 
     #[test]
     fn a_crate_without_a_layer_is_found() {
-        let edge = Edge {
-            from: "new".into(),
-            layer: None,
-            to: "serde".into(),
-            to_layer: None,
-            kind: Kind::Build,
-        };
+        let edge =
+            Edge { from: "new".into(), layer: None, to: "serde".into(), to_layer: None, kind: Kind::Build };
         assert!(check(&edge).unwrap().contains("belongs to no layer"));
     }
 }

@@ -1,5 +1,6 @@
 //! The developer tasks of the workspace. The checks among them also run as tests.
 
+pub mod bench;
 pub mod db;
 pub mod layers;
 pub mod report;

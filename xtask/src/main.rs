@@ -3,14 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{db, layers, report, test, tidy};
+use xtask::{bench, db, layers, report, test, tidy};
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "Developer tasks of the onetape workspace",
-    version
-)]
+#[command(name = "cargo xtask", about = "Developer tasks of the onetape workspace", version)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -23,6 +19,8 @@ enum Task {
     Db(db::Task),
     /// Run all tests: with nextest where it is installed, then the examples in the documentation
     Test(test::Options),
+    /// Measure the budgets of the design, each beside its floor, in release
+    Bench,
     /// Check that dependencies between crates point inwards only
     Layers,
     /// Check the house rules on source files
@@ -33,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Db(task) => db::run(task),
         Task::Test(options) => test::run(&options),
+        Task::Bench => bench::run(),
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))
         }

@@ -50,9 +50,6 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn has_nextest() -> bool {
     let mut probe = workspace::cargo();
-    probe
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    probe.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())
 }

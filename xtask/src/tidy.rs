@@ -17,11 +17,7 @@ pub fn check_workspace() -> Result<Vec<String>> {
     let mut found = Vec::new();
     for file in rust_files(root)? {
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let name = file
-            .strip_prefix(root)
-            .unwrap_or(&file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         found.extend(rules::check(&name, &text));
     }
     found.extend(rules::outdated_allowances(root));
@@ -52,26 +48,13 @@ mod tests {
     #[test]
     fn the_workspace_is_tidy() {
         let found = check_workspace().unwrap();
-        assert!(
-            found.is_empty(),
-            "{} breaks of house rules:\n{}",
-            found.len(),
-            found.join("\n")
-        );
+        assert!(found.is_empty(), "{} breaks of house rules:\n{}", found.len(), found.join("\n"));
     }
 
     #[test]
     fn sources_are_found() {
         let files = rust_files(workspace::root()).unwrap();
-        assert!(
-            files.iter().any(|file| file.ends_with("xtask/src/tidy.rs")),
-            "{files:?}"
-        );
-        assert!(
-            files
-                .iter()
-                .any(|file| file.ends_with("crates/testdb/tests/it/main.rs")),
-            "{files:?}"
-        );
+        assert!(files.iter().any(|file| file.ends_with("xtask/src/tidy.rs")), "{files:?}");
+        assert!(files.iter().any(|file| file.ends_with("crates/testdb/tests/it/main.rs")), "{files:?}");
     }
 }

@@ -2,7 +2,6 @@
 
 fn main() {
     // The only way to speak to cargo is its standard output.
-    #[expect(clippy::print_stdout, reason = "a build script's output is its interface")]
     {
         println!("cargo:rerun-if-changed=migrations");
     }

@@ -38,10 +38,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            error
-                .chain()
-                .skip(1)
-                .for_each(|cause| eprintln!("  because {cause}"));
+            error.chain().skip(1).for_each(|cause| eprintln!("  because {cause}"));
             ExitCode::FAILURE
         }
     }
@@ -60,9 +57,7 @@ async fn run(command: Command) -> anyhow::Result<u64> {
 /// A reader such as `head` has seen enough.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
     };
     error.chain().any(io)
 }

@@ -34,13 +34,7 @@ impl Progress {
             }
             bar
         });
-        Self {
-            bar,
-            clock,
-            started,
-            logged: started,
-            looked: 0,
-        }
+        Self { bar, clock, started, logged: started, looked: 0 }
     }
 
     /// Notes how many bytes were read and messages taken in.
@@ -51,11 +45,7 @@ impl Progress {
         self.looked = bytes;
         let now = self.clock.monotonic_micros();
         let seconds = Duration::from_micros(u64::try_from(now - self.started).unwrap_or(0)).as_secs_f64();
-        let rate = if seconds > 0.0 {
-            messages as f64 / seconds
-        } else {
-            0.0
-        };
+        let rate = if seconds > 0.0 { messages as f64 / seconds } else { 0.0 };
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             bar.set_message(format!("{messages} messages, {rate:.0}/s"));

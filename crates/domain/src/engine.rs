@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod local_book;
 mod pushed;
 pub mod sequencer;
+mod steps;
 pub mod trades;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ use candles::{CandleBook, CandleKey};
 use coverage::StreamCoverage;
 use local_book::LocalBook;
 use sequencer::Sequencer;
-use trades::{Selection, TradeStream};
+use trades::TradeStream;
 
 /// How far a message may lie ahead of our clock before it is taken for a wrong time.
 pub const MAX_LEAD: i64 = 3_600 * SECOND;
@@ -289,6 +290,9 @@ impl InstrumentEngine {
                 self.book.apply_state(book, sent_at, message.received_at, seen, stamp, coverage, changes);
                 self.finish_step(message, sent_at, raises, stamp, changes)
             }
+            Payload::VoidTrade { id, event_time } => {
+                self.process_void(message, (*id, *event_time), sent_at, raises, changes)
+            }
             Payload::Candle(candle) => self.process_candle(message, candle, sent_at, raises, changes),
             Payload::Heartbeat if raises => {
                 let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
@@ -306,110 +310,6 @@ impl InstrumentEngine {
         {
             self.book.sample_partial(stamp, changes);
         }
-    }
-
-    fn process_trades(
-        &mut self,
-        message: &FeedMessage,
-        events: &[TradeEvent],
-        sent_at: Timestamp,
-        raises: bool,
-        changes: &mut Changes,
-    ) -> Step {
-        let stream = Stream::Trades.index();
-        let watermark = self.watermarks[stream];
-        let selection = self.trades.select(message.connection, events);
-        let others = selection.passed_over == events.len();
-        let raises = raises && (!others || self.raises(message, None));
-        if selection.fresh.is_empty() && !raises {
-            self.trades.count(message.connection, &selection);
-            let Selection { refused, passed_over, .. } = selection;
-            let known = refused.is_empty() && passed_over == 0;
-            let outcome = if known { Outcome::Redelivered } else { Outcome::Ignored };
-            return Step { outcome, refused, passed_over };
-        }
-        let missing = self.candles.to_load(selection.fresh.iter().map(|new| new.key.event_time), watermark);
-        if !missing.is_empty() {
-            return Step::of(Outcome::NeedsCandles(missing));
-        }
-        self.trades.count(message.connection, &selection);
-        let Selection { fresh, mut refused, passed_over, .. } = selection;
-        if !others {
-            self.carry(Stream::Trades, message, sent_at, raises);
-        }
-        let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
-        let sources: Vec<&TradeEvent> = fresh.iter().map(|new| new.event).collect();
-        let mut trades: Vec<Trade> = fresh
-            .into_iter()
-            .map(|new| Trade {
-                key: new.key,
-                trade_id: new.trade_id,
-                price: new.event.price(),
-                size: new.event.size(),
-                side: new.event.side(),
-                aggregate: new.event.aggregate(),
-                received_at: message.received_at,
-                available_at: stamp,
-            })
-            .collect();
-        let overflowing = self.candles.add(&trades, watermark, stamp, &mut changes.candles);
-        for (index, violations) in overflowing.into_iter().rev() {
-            trades.remove(index);
-            refused.push((sources[index].clone(), violations));
-        }
-        let coverage = &mut self.coverage[stream];
-        for trade in &trades {
-            if coverage.run().is_none() && coverage.silent_since().is_none() {
-                // The stream is proven from its first trade on, and not from before the connection.
-                let connected = self.connections.get(&message.connection).copied().unwrap_or(sent_at);
-                coverage.begin(trade.key.event_time.max(connected.min(sent_at)));
-            }
-            self.trades.accept(trade, coverage, &mut changes.coverage);
-        }
-        changes.trades.append(&mut trades);
-        let step = self.finish_step(message, sent_at, raises, stamp, changes);
-        Step { refused, passed_over, ..step }
-    }
-
-    /// A closed candle of a feed without trades.
-    fn process_candle(
-        &mut self,
-        message: &FeedMessage,
-        candle: &Candle,
-        sent_at: Timestamp,
-        raises: bool,
-        changes: &mut Changes,
-    ) -> Step {
-        let stream = Stream::Trades.index();
-        if self.trades.has_trades() {
-            let reason = "is of an instrument whose candles are built from its trades";
-            return Step::of(Outcome::Refused(Violations::one("candle", candle.open_time(), reason)));
-        }
-        let watermark = self.watermarks[stream];
-        let missing = self.candles.to_load([candle.open_time()].into_iter(), watermark);
-        if !missing.is_empty() {
-            return Step::of(Outcome::NeedsCandles(missing));
-        }
-        match self.candles.check_pushed(candle) {
-            Err(violations) => return Step::of(Outcome::Refused(violations)),
-            Ok(false) => return Step::of(Outcome::Redelivered),
-            Ok(true) => {}
-        }
-        if raises || self.carriers[stream].is_none() {
-            self.carriers[stream] = Some(message.connection);
-        }
-        // The candle is itself the proof of its period, so no silence can break the run.
-        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
-        if let Err(violations) = self.candles.push(candle, watermark, stamp, &mut changes.candles) {
-            return Step::of(Outcome::Refused(violations));
-        }
-        let coverage = &mut self.coverage[stream];
-        coverage.begin(candle.open_time());
-        if let Some(proven) = watermark.filter(|proven| *proven < candle.open_time()) {
-            let reason = "no candle was pushed".to_owned();
-            coverage.gap(proven, candle.open_time(), reason, stamp, &mut changes.coverage);
-        }
-        self.finish_step(message, sent_at, raises, stamp, changes)
     }
 
     /// Stamps a message, ends runs a silence broke, and samples the seconds that are due.
@@ -510,7 +410,7 @@ impl InstrumentEngine {
 /// The stream a message belongs to, which its connection carries from then on.
 fn own_stream(payload: &Payload) -> Option<Stream> {
     match payload {
-        Payload::Trades(_) | Payload::Candle(_) => Some(Stream::Trades),
+        Payload::Trades(_) | Payload::VoidTrade { .. } | Payload::Candle(_) => Some(Stream::Trades),
         Payload::BookDiff(_) | Payload::BookState(_) => Some(Stream::Book),
         Payload::BookSnapshot(_) | Payload::Heartbeat | Payload::Ticker => None,
     }

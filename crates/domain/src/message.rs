@@ -30,6 +30,14 @@ pub struct FeedMessage {
 pub enum Payload {
     /// Trades in the order of the message.
     Trades(Vec<TradeEvent>),
+    /// An id of the trade stream that stands for no trade, such as a liquidation record: its place in the
+    /// sequence is taken, so nothing is missing there.
+    VoidTrade {
+        /// The id.
+        id: i64,
+        /// When it happened at the venue.
+        event_time: Timestamp,
+    },
     /// Changes to a book.
     BookDiff(BookDiff),
     /// A whole book, or its top.

@@ -49,11 +49,7 @@ impl fmt::Display for StoreStatus {
             write!(f, ", the last {} {}", last.version, last.description)?;
         }
         for table in self.tables.iter().filter(|table| table.bytes > 0) {
-            write!(
-                f,
-                "\n  {:<24} about {:>12} rows {:>14} bytes",
-                table.name, table.rows, table.bytes
-            )?;
+            write!(f, "\n  {:<24} about {:>12} rows {:>14} bytes", table.name, table.rows, table.bytes)?;
         }
         Ok(())
     }
@@ -82,7 +78,9 @@ pub async fn migrate(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
         #[cfg(feature = "timescale")]
-        StoreUrl::Postgres(address) => of(url, onetape_timescale::TimescaleStore::migrate_url(&address).await),
+        StoreUrl::Postgres(address) => {
+            of(url, onetape_timescale::TimescaleStore::migrate_url(&address).await)
+        }
         #[cfg(not(feature = "timescale"))]
         StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
     }
@@ -96,12 +94,7 @@ pub async fn status(url: &str) -> Result<StoreStatus, OpenError> {
     match url.parse()? {
         StoreUrl::Memory => {
             let facts = vec![("kind".to_owned(), "in memory, gone with the process".to_owned())];
-            Ok(StoreStatus {
-                store: "memory:".to_owned(),
-                facts,
-                migrations: Vec::new(),
-                tables: Vec::new(),
-            })
+            Ok(StoreStatus { store: "memory:".to_owned(), facts, migrations: Vec::new(), tables: Vec::new() })
         }
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => timescale_status(url, &address).await,
@@ -134,8 +127,9 @@ async fn timescale_status(url: &str, address: &str) -> Result<StoreStatus, OpenE
         rows: i64::try_from(table.rows_estimate).unwrap_or(i64::MAX),
         bytes: i64::try_from(table.bytes).unwrap_or(i64::MAX),
     });
-    let migrations =
-        applied.into_iter().map(|one| AppliedMigration { version: one.version, description: one.description });
+    let migrations = applied
+        .into_iter()
+        .map(|one| AppliedMigration { version: one.version, description: one.description });
     Ok(StoreStatus {
         store: url.parse::<StoreUrl>()?.to_string(),
         facts: facts.into_iter().flatten().collect(),

@@ -32,8 +32,5 @@ pub enum OpenError {
 
 #[cfg(not(feature = "timescale"))]
 impl OpenError {
-    pub(crate) const WITHOUT_TIMESCALE: Self = Self::NotBuilt {
-        store: "postgres://",
-        feature: "timescale",
-    };
+    pub(crate) const WITHOUT_TIMESCALE: Self = Self::NotBuilt { store: "postgres://", feature: "timescale" };
 }

@@ -44,11 +44,7 @@ impl Onetape {
 
     /// Opens a store with other than the default settings.
     pub fn builder(url: impl Into<String>) -> Builder {
-        Builder {
-            url: url.into(),
-            provider: None,
-            pipeline: PipelineConfig::default(),
-        }
+        Builder { url: url.into(), provider: None, pipeline: PipelineConfig::default() }
     }
 
     /// The read side. Once [`ingestion`](Self::ingestion) was asked for, it answers from the cache what
@@ -57,9 +53,9 @@ impl Onetape {
         let provider =
             UnifiedDataProvider::new(self.store.clone(), self.clock.clone(), self.provider.clone());
         match &*self.pipeline.lock() {
-            Some(pipeline) => provider
-                .with_cache(self.cache.clone())
-                .with_live_books(Arc::new(pipeline.clone())),
+            Some(pipeline) => {
+                provider.with_cache(self.cache.clone()).with_live_books(Arc::new(pipeline.clone()))
+            }
             None => provider,
         }
     }
@@ -100,10 +96,8 @@ impl Builder {
     /// Venue of bare symbols; `binance` unless set.
     #[must_use]
     pub fn default_exchange(mut self, exchange: Exchange) -> Self {
-        self.provider = Some(ProviderConfig {
-            default_exchange: exchange.clone(),
-            ..self.provider_or(exchange)
-        });
+        self.provider =
+            Some(ProviderConfig { default_exchange: exchange.clone(), ..self.provider_or(exchange) });
         self
     }
 
@@ -128,9 +122,8 @@ impl Builder {
     pub async fn open(self) -> Result<Onetape, OpenError> {
         let url: StoreUrl = self.url.parse()?;
         let store = open_store(&url).await?;
-        let binance = Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme {
-            scheme: String::new(),
-        })?;
+        let binance =
+            Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme { scheme: String::new() })?;
         Ok(Onetape {
             url,
             store,
@@ -143,9 +136,7 @@ impl Builder {
     }
 
     fn provider_or(&self, exchange: Exchange) -> ProviderConfig {
-        self.provider
-            .clone()
-            .unwrap_or_else(|| ProviderConfig::for_exchange(exchange))
+        self.provider.clone().unwrap_or_else(|| ProviderConfig::for_exchange(exchange))
     }
 }
 

@@ -22,9 +22,7 @@ impl FromStr for StoreUrl {
         match scheme {
             "memory" => Ok(Self::Memory),
             "postgres" | "postgresql" => Ok(Self::Postgres(text.to_owned())),
-            _ => Err(OpenError::UnknownScheme {
-                scheme: scheme.chars().take(32).collect(),
-            }),
+            _ => Err(OpenError::UnknownScheme { scheme: scheme.chars().take(32).collect() }),
         }
     }
 }
@@ -76,9 +74,6 @@ mod tests {
     #[test]
     fn an_unknown_scheme_is_named() {
         let error = "mysql://h/db".parse::<StoreUrl>().expect_err("no such store");
-        assert!(
-            error.to_string().contains("mysql") && error.to_string().contains("postgres://"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("mysql") && error.to_string().contains("postgres://"), "{error}");
     }
 }

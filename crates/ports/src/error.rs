@@ -44,12 +44,7 @@ pub struct StoreError {
 impl StoreError {
     /// An error of `operation`, with a message that says what to do where that is known.
     pub fn new(kind: StoreErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            operation,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, operation, message: message.into(), source: None }
     }
 
     /// The same with its cause.
@@ -72,10 +67,7 @@ impl StoreError {
     /// Whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         use StoreErrorKind::{Connection, Resource, Serialization, Shutdown, Timeout};
-        matches!(
-            self.kind,
-            Connection | Shutdown | Resource | Serialization | Timeout
-        )
+        matches!(self.kind, Connection | Shutdown | Resource | Serialization | Timeout)
     }
 }
 
@@ -87,8 +79,6 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_ref()
-            .map(|source| &**source as &(dyn Error + 'static))
+        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }

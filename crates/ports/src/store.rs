@@ -36,9 +36,10 @@ pub trait TapeStore: Display + Debug + Send + Sync + 'static {
     ///   lower revision, which moves to the superseded ones with `known_to` = the new `known_from`.
     ///   Writing the same batch again therefore changes nothing.
     /// - `expected` is the `issued` of the stored clock the batch continues from, none for the first.
-    ///   If the stored one is another, and not already at or past the batch's own, the call MUST fail
-    ///   with [`Conflict`](crate::StoreErrorKind::Conflict) and change nothing. If it is at or past the
-    ///   batch's own, the batch was written before: the call succeeds and the clock MUST NOT go back.
+    ///   If the stored one is another, the call MUST fail with
+    ///   [`Conflict`](crate::StoreErrorKind::Conflict) and change nothing, unless it is the batch's own:
+    ///   then the batch was written before and its acknowledgement was lost, and the call succeeds
+    ///   without adding a row. The clock MUST NOT go back.
     /// - A clock without a book MUST remove a stored full-depth book.
     /// - After success, reads by any connection MUST see the batch.
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError>;

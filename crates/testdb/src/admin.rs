@@ -27,26 +27,16 @@ pub(crate) fn with_database(url: &str, database: &str) -> Result<String, Error> 
 pub(crate) async fn connect(url: &str) -> Result<PgConnection, Error> {
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect(url)).await;
     let late = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-    connecting
-        .unwrap_or_else(|_| Err(late()))
-        .map_err(Error::database("connect to the server"))
+    connecting.unwrap_or_else(|_| Err(late())).map_err(Error::database("connect to the server"))
 }
 
 /// Names are made by this crate, of lower-case letters, digits and underscores, so quoting is all they need.
 pub(crate) async fn execute(connection: &mut PgConnection, statement: &str) -> Result<(), Error> {
-    connection
-        .execute(statement)
-        .await
-        .map_err(Error::database(format!("run `{statement}`")))
-        .map(drop)
+    connection.execute(statement).await.map_err(Error::database(format!("run `{statement}`"))).map(drop)
 }
 
 pub(crate) async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), Error> {
-    execute(
-        connection,
-        &format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#),
-    )
-    .await
+    execute(connection, &format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#)).await
 }
 
 /// Whether the server offers TimescaleDB at all; its version.
@@ -82,11 +72,7 @@ pub(crate) async fn drop_older(
     .await
     .map_err(Error::database("list forgotten databases"))?;
     for name in names {
-        execute(
-            connection,
-            &format!(r#"ALTER DATABASE "{name}" IS_TEMPLATE false"#),
-        )
-        .await?;
+        execute(connection, &format!(r#"ALTER DATABASE "{name}" IS_TEMPLATE false"#)).await?;
         drop_database(connection, &name).await?;
     }
     Ok(())
@@ -106,15 +92,7 @@ pub(crate) fn unique_name(label: &str) -> String {
 
 /// Lower-case letters, digits and underscores only.
 pub(crate) fn identifier(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
 }
 
 #[cfg(test)]
@@ -125,15 +103,8 @@ mod tests {
     fn names_fit_and_differ() {
         let label = "store::candles::A very long name of a test, longer than PostgreSQL takes";
         let (one, two) = (unique_name(label), unique_name(label));
-        assert!(
-            one.len() <= 63 && one.starts_with("onetape_test_") && one != two,
-            "{one} {two}"
-        );
-        assert!(
-            one.chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
-            "{one}"
-        );
+        assert!(one.len() <= 63 && one.starts_with("onetape_test_") && one != two, "{one} {two}");
+        assert!(one.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{one}");
     }
 
     #[test]

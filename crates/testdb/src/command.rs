@@ -29,10 +29,7 @@ pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
 
 /// Runs to the end; an error only where it cannot be started at all.
 pub(crate) fn output(command: &mut Command) -> Result<Output, Error> {
-    command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::io(format!("run {}", describe(command))))
+    command.stdin(Stdio::null()).output().map_err(Error::io(format!("run {}", describe(command))))
 }
 
 /// Programs are waited for on a thread that may block.
@@ -41,17 +38,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, Error> + Send + 'static,
 {
-    spawn_blocking(work)
-        .await
-        .map_err(|e| Error::io("wait for a helper thread")(e.into()))?
+    spawn_blocking(work).await.map_err(|e| Error::io("wait for a helper thread")(e.into()))?
 }
 
 /// The full path of a program in `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
 
 /// A program run as the system's superuser.
@@ -70,9 +63,7 @@ impl Superuser {
             return Some(Self::Root);
         }
         find("sudo")?;
-        run(Command::new("sudo").args(["-n", "true"]))
-            .is_ok()
-            .then_some(Self::Sudo)
+        run(Command::new("sudo").args(["-n", "true"])).is_ok().then_some(Self::Sudo)
     }
 
     pub(crate) fn command(self, program: &str) -> Command {
@@ -98,10 +89,7 @@ pub(crate) fn tail(text: &str) -> String {
 
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args().take(6));
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -112,10 +100,7 @@ mod tests {
     fn a_failure_carries_the_last_lines() {
         let error = run(Command::new("sh").args(["-c", "echo first; echo why >&2; exit 3"])).unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("exit status: 3") && text.ends_with("first | why"),
-            "{text}"
-        );
+        assert!(text.contains("exit status: 3") && text.ends_with("first | why"), "{text}");
     }
 
     #[test]

@@ -45,33 +45,17 @@ pub(crate) async fn start(settings: &Settings) -> Result<Running, Error> {
     docker(&["version", "--format", "{{.Server.Version}}"]).await?;
     let name = format!("onetape-testdb-{}", settings.workspace_id());
     let (image, request) = prepare(settings).await?;
-    let request = request
-        .with_container_name(&name)
-        .with_reuse(ReuseDirective::Always);
-    let container = request
-        .start()
-        .await
-        .map_err(failed(format!("start a container of {image}")))?;
-    let port = container
-        .get_host_port_ipv4(PORT)
-        .await
-        .map_err(failed("ask for the container's port"))?;
+    let request = request.with_container_name(&name).with_reuse(ReuseDirective::Always);
+    let container = request.start().await.map_err(failed(format!("start a container of {image}")))?;
+    let port = container.get_host_port_ipv4(PORT).await.map_err(failed("ask for the container's port"))?;
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let id = container.id().to_owned();
     if let Err(why) = wait_until_it_answers(&url).await {
         let log = log_of(id.clone()).await;
         docker(&["rm", "-f", "-v", &id]).await?;
-        return Err(Error::Unusable(format!(
-            "{}; the container's log ends: {}",
-            chain(&why),
-            tail(&log)
-        )));
+        return Err(Error::Unusable(format!("{}; the container's log ends: {}", chain(&why), tail(&log))));
     }
-    Ok(Running {
-        url,
-        port,
-        engine: Engine::Container { id, image },
-    })
+    Ok(Running { url, port, engine: Engine::Container { id, image } })
 }
 
 /// The image to use, pulled or made, and how to start it.
@@ -102,10 +86,7 @@ async fn pull(image: &str) -> Result<(), Error> {
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
     let pulled = timeout(PULL_TIMEOUT, GenericImage::new(name, tag).pull_image()).await;
     let late = Error::Unusable(format!("no answer in {} s", PULL_TIMEOUT.as_secs()));
-    pulled
-        .map_err(|_| late)?
-        .map_err(failed(format!("pull {image}")))
-        .map(drop)
+    pulled.map_err(|_| late)?.map_err(failed(format!("pull {image}"))).map(drop)
 }
 
 fn import(settings: &Settings, image: &str) -> Result<(), Error> {
@@ -119,9 +100,7 @@ fn import(settings: &Settings, image: &str) -> Result<(), Error> {
 
 fn official(name: &str, tag: &str) -> ContainerRequest<GenericImage> {
     let arguments = ["postgres".to_owned()].into_iter().chain(options());
-    base(name, tag)
-        .with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust")
-        .with_cmd(arguments)
+    base(name, tag).with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust").with_cmd(arguments)
 }
 
 /// An imported root knows nothing about databases: its command makes the cluster.
@@ -136,9 +115,7 @@ fn debian(tag: &str) -> ContainerRequest<GenericImage> {
          exec {bin}/postgres -D {data} -c unix_socket_directories=/tmp {}",
         options().collect::<Vec<_>>().join(" ")
     );
-    base(DEBIAN, tag)
-        .with_user("postgres")
-        .with_cmd(["/bin/sh".to_owned(), "-c".to_owned(), script])
+    base(DEBIAN, tag).with_user("postgres").with_cmd(["/bin/sh".to_owned(), "-c".to_owned(), script])
 }
 
 /// Published on the loopback interface only: the superuser has no password.
@@ -148,19 +125,14 @@ fn base(name: &str, tag: &str) -> ContainerRequest<GenericImage> {
         .with_startup_timeout(START_TIMEOUT)
         .with_shm_size(256 << 20)
         .with_host_config_modifier(|config| {
-            let binding = PortBinding {
-                host_ip: Some("127.0.0.1".into()),
-                host_port: None,
-            };
+            let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: None };
             config.publish_all_ports = Some(false);
             config.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![binding]))]));
         })
 }
 
 fn options() -> impl Iterator<Item = String> {
-    SERVER_SETTINGS
-        .iter()
-        .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()])
+    SERVER_SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()])
 }
 
 async fn wait_until_it_answers(url: &str) -> Result<(), Error> {
@@ -196,8 +168,5 @@ async fn docker(arguments: &[&str]) -> Result<String, Error> {
 
 fn failed(what: impl Into<String>) -> impl FnOnce(TestcontainersError) -> Error {
     let what = what.into();
-    move |source| Error::Container {
-        what,
-        source: source.into(),
-    }
+    move |source| Error::Container { what, source: source.into() }
 }

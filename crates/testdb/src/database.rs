@@ -44,12 +44,7 @@ impl TestDb {
         let url = admin::with_database(admin_url, &name)?;
         let mut admin = admin::connect(admin_url).await?;
         template.clone_into(&mut admin, admin_url, &name).await?;
-        Ok(Self {
-            url,
-            admin_url: admin_url.to_owned(),
-            name,
-            keep: false,
-        })
+        Ok(Self { url, admin_url: admin_url.to_owned(), name, keep: false })
     }
 
     /// The superuser's URL of this database.
@@ -94,10 +89,7 @@ impl Drop for TestDb {
         match dropped {
             Ok(Ok(())) => {}
             Ok(Err(why)) => eprintln!("onetape-testdb: {} was left behind: {}", self.name, chain(&why)),
-            Err(_) => eprintln!(
-                "onetape-testdb: {} was left behind: dropping it panicked",
-                self.name
-            ),
+            Err(_) => eprintln!("onetape-testdb: {} was left behind: dropping it panicked", self.name),
         }
     }
 }

@@ -27,10 +27,7 @@ impl FileLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                eprintln!(
-                    "onetape-testdb: waiting for another process that holds {}",
-                    path.display()
-                );
+                eprintln!("onetape-testdb: waiting for another process that holds {}", path.display());
                 file.lock().map_err(Error::io(failed()))?;
             }
             Err(TryLockError::Error(source)) => return Err(Error::io(failed())(source)),

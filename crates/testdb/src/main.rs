@@ -5,10 +5,7 @@ use std::io::{self, Write};
 use tokio::runtime::Builder;
 
 fn main() -> io::Result<()> {
-    let server = Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(onetape_testdb::server());
+    let server = Builder::new_current_thread().enable_all().build()?.block_on(onetape_testdb::server());
     match server {
         Some(server) => writeln!(io::stdout(), "{}", server.url()),
         None => Ok(()), // the reason is on standard error

@@ -46,11 +46,7 @@ impl Server {
         }
         // The edition shows only where the extension is loaded, and a stranger's database is not ours to load it into.
         let name = admin::unique_name("probe");
-        admin::execute(
-            &mut admin,
-            &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0"#),
-        )
-        .await?;
+        admin::execute(&mut admin, &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0"#)).await?;
         let asked = ask_in(&admin::with_database(url, &name)?, url).await;
         admin::drop_database(&mut admin, &name).await?;
         asked
@@ -79,16 +75,8 @@ impl Server {
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            edition,
-            timescale_version,
-            postgres_version,
-            ..
-        } = self;
-        write!(
-            f,
-            "TimescaleDB {timescale_version} {edition} on PostgreSQL {postgres_version}"
-        )
+        let Self { edition, timescale_version, postgres_version, .. } = self;
+        write!(f, "TimescaleDB {timescale_version} {edition} on PostgreSQL {postgres_version}")
     }
 }
 
@@ -123,10 +111,7 @@ pub(crate) fn or_skip<T>(settings: &Settings, result: Result<T, Error>) -> Optio
         Ok(found) => Some(found),
         Err(why @ Error::Configured(_)) => panic!("{}", chain(&why)),
         Err(why) if settings.policy == Policy::Required => {
-            panic!(
-                "a test database is required (ONETAPE_TEST_DB=required), but: {}",
-                chain(&why)
-            )
+            panic!("a test database is required (ONETAPE_TEST_DB=required), but: {}", chain(&why))
         }
         Err(why) => {
             eprintln!("SKIPPED, no test database: {}", chain(&why));
@@ -139,9 +124,7 @@ async fn connect(url: &str) -> Result<PgConnection, Error> {
     let mut connection = admin::connect(url).await?;
     match admin::offered_version(&mut connection).await? {
         Some(_) => Ok(connection),
-        None => Err(Error::Unusable(
-            "the server answers, but TimescaleDB is not installed there".into(),
-        )),
+        None => Err(Error::Unusable("the server answers, but TimescaleDB is not installed there".into())),
     }
 }
 
@@ -162,11 +145,7 @@ async fn ask(connection: &mut PgConnection, url: &str) -> Result<Option<Server>,
     .map_err(Error::database("ask for the server's edition"))?;
     Ok(row.map(|(timescale_version, licence, postgres)| Server {
         url: url.to_owned(),
-        edition: if licence.as_deref() == Some("timescale") {
-            Edition::Community
-        } else {
-            Edition::Apache
-        },
+        edition: if licence.as_deref() == Some("timescale") { Edition::Community } else { Edition::Apache },
         timescale_version,
         postgres_version: postgres.split_whitespace().next().unwrap_or_default().to_owned(),
     }))

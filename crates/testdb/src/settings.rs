@@ -58,9 +58,7 @@ impl Settings {
             Ok(other) => panic!("ONETAPE_TEST_DB is {other:?}; it can be `required` or `off`"),
         };
         Self {
-            database_url: env::var("ONETAPE_TEST_DATABASE_URL")
-                .ok()
-                .filter(|url| !url.is_empty()),
+            database_url: env::var("ONETAPE_TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()),
             policy,
             home: home(),
             state_dir: path("ONETAPE_DB_STATE").unwrap_or_else(|| workspace().join(".onetape")),
@@ -76,10 +74,7 @@ impl Settings {
 
     /// A short name for this workspace, the same in every process that uses it.
     pub(crate) fn workspace_id(&self) -> String {
-        format!(
-            "{:08x}",
-            fingerprint(self.state_dir.as_os_str().as_encoded_bytes()) >> 32
-        )
+        format!("{:08x}", fingerprint(self.state_dir.as_os_str().as_encoded_bytes()) >> 32)
     }
 }
 
@@ -91,9 +86,7 @@ fn home() -> PathBuf {
 }
 
 fn path(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The root of the workspace that this crate was built in.
@@ -104,9 +97,9 @@ fn workspace() -> PathBuf {
 
 /// FNV-1a, 64 bits: unlike the standard library's hashers, the same in every build and process.
 pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -121,10 +114,6 @@ mod tests {
 
     #[test]
     fn the_workspace_is_the_folder_with_the_lock_file() {
-        assert!(
-            workspace().join("Cargo.lock").is_file(),
-            "{}",
-            workspace().display()
-        );
+        assert!(workspace().join("Cargo.lock").is_file(), "{}", workspace().display());
     }
 }

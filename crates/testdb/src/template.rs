@@ -98,17 +98,11 @@ impl Template {
             return Ok(());
         }
         if let Err(why) = self.tidy(admin, &name).await {
-            eprintln!(
-                "onetape-testdb: old databases were left in place: {}",
-                crate::chain(&why)
-            );
+            eprintln!("onetape-testdb: old databases were left in place: {}", crate::chain(&why));
         }
         admin::drop_database(admin, &name).await?; // one whose builder died
-        admin::execute(
-            admin,
-            &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0 ENCODING 'UTF8'"#),
-        )
-        .await?;
+        admin::execute(admin, &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0 ENCODING 'UTF8'"#))
+            .await?;
         let built_url = admin::with_database(url, &name)?;
         if let Err(source) = (self.build)(built_url.clone()).await {
             admin::drop_database(admin, &name).await?;
@@ -145,11 +139,8 @@ async fn is_built(admin: &mut PgConnection, name: &str) -> Result<bool, Error> {
 /// On a server with background workers, TimescaleDB's scheduler would stay connected and forbid cloning.
 async fn stop_workers(url: &str) {
     if let Ok(mut connection) = admin::connect(url).await {
-        let _ = admin::execute(
-            &mut connection,
-            "SELECT _timescaledb_functions.stop_background_workers()",
-        )
-        .await;
+        let _ =
+            admin::execute(&mut connection, "SELECT _timescaledb_functions.stop_background_workers()").await;
         let _ = connection.close().await;
     }
 }

@@ -43,9 +43,7 @@ pub async fn down(settings: &Settings, purge: bool) -> Result<Option<Running>, E
     match noted.as_ref().map(|running| running.engine.clone()) {
         Some(Engine::Local(cluster)) => blocking(move || cluster.stop()).await.map(drop)?,
         Some(Engine::Container { id, .. }) => {
-            blocking(move || run(Command::new("docker").args(["rm", "-f", "-v", &id])))
-                .await
-                .map(drop)?;
+            blocking(move || run(Command::new("docker").args(["rm", "-f", "-v", &id]))).await.map(drop)?;
         }
         None => {}
     }
@@ -89,11 +87,7 @@ async fn start_local(settings: &Settings) -> Result<Running, Error> {
     let settings = settings.clone();
     let (cluster, port) = blocking(move || local::start(&settings)).await?;
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
-    Ok(Running {
-        url,
-        port,
-        engine: Engine::Local(cluster),
-    })
+    Ok(Running { url, port, engine: Engine::Local(cluster) })
 }
 
 #[cfg(feature = "containers")]
@@ -109,10 +103,7 @@ async fn start_container(_: &Settings) -> Result<Running, Error> {
 /// Whether the noted server answers, and is the one noted: after a restart of the machine its port may be somebody else's.
 async fn is_alive(running: &Running) -> bool {
     // A refused connection answers at once, where a whole login would wait on a busy machine.
-    if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, running.port)))
-        .await
-        .is_err()
-    {
+    if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, running.port))).await.is_err() {
         return false;
     }
     let Ok(mut connection) = admin::connect(&running.url).await else {

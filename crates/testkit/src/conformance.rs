@@ -195,7 +195,8 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, got: &[T], expected: &[T]) -> Ver
     if got == expected {
         return Ok(());
     }
-    let at = got.iter().zip(expected).position(|(a, b)| a != b).unwrap_or_else(|| got.len().min(expected.len()));
+    let at =
+        got.iter().zip(expected).position(|(a, b)| a != b).unwrap_or_else(|| got.len().min(expected.len()));
     Err(Failure(format!(
         "{what}: got {} rows, expected {}; row {at} is\n  got      {:?}\n  expected {:?}",
         got.len(),

@@ -20,8 +20,9 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::Timestamp;
 use onetape_domain::trade::Trade;
 use onetape_ports::{
-    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore, ImbalanceStore,
-    MarketStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
+    ImbalanceStore, MarketStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore,
+    TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.

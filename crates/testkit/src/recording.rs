@@ -134,9 +134,12 @@ impl Recording {
         let parts = self.reference.frame_parts(&query);
         let since = clock.watermark.map(|mark| mark.plus(-600 * SECOND));
         let trades = self.reference.trades(clock.issued);
-        let recent: Vec<_> =
-            trades.into_iter().filter(|trade| since.is_none_or(|since| trade.key.event_time >= since)).collect();
-        let restored = InstrumentEngine::restore(self.rules, clock, &parts, FrameParts::FORMING_ROWS, &recent);
+        let recent: Vec<_> = trades
+            .into_iter()
+            .filter(|trade| since.is_none_or(|since| trade.key.event_time >= since))
+            .collect();
+        let restored =
+            InstrumentEngine::restore(self.rules, clock, &parts, FrameParts::FORMING_ROWS, &recent);
         self.engine = restored.expect("the model's own parts restore an engine");
     }
 

@@ -86,9 +86,10 @@ impl Reference {
             Knowledge::AsRecorded => {
                 versions.into_iter().rfind(|candle| candle.known_from().is_some_and(|from| from <= as_of))
             }
-            Knowledge::AsCorrected => {
-                versions.into_iter().next_back().filter(|candle| watermark.is_some_and(|mark| candle.close_time() <= mark))
-            }
+            Knowledge::AsCorrected => versions
+                .into_iter()
+                .next_back()
+                .filter(|candle| watermark.is_some_and(|mark| candle.close_time() <= mark)),
         });
         known.collect()
     }
@@ -162,7 +163,8 @@ impl Reference {
 
     /// The buckets of the samples shown at an instant.
     pub fn buckets(&self, as_of: Timestamp) -> Vec<(Timestamp, PriceBucket)> {
-        let of = |book: Arc<BookSnapshot>| PriceBucket::of(&book).into_iter().map(move |row| (book.second(), row));
+        let of =
+            |book: Arc<BookSnapshot>| PriceBucket::of(&book).into_iter().map(move |row| (book.second(), row));
         self.books(as_of, false).into_iter().flat_map(of).collect()
     }
 
@@ -219,7 +221,8 @@ impl Reference {
             Knowledge::AsRecorded => self.trades(*as_of),
             Knowledge::AsCorrected => self.trades(Timestamp::LATEST),
         };
-        let is_open = |trade: &Trade| open_from.is_none_or(|from| trade.key.event_time >= from) && seen(trade);
+        let is_open =
+            |trade: &Trade| open_from.is_none_or(|from| trade.key.event_time >= from) && seen(trade);
         let context = context_range(*as_of, shape.context_window);
         let closes = |candles: &Vec<Candle>| -> Vec<f64> {
             let window = last(candles.clone(), MAX_WINDOW);
@@ -231,7 +234,11 @@ impl Reference {
             book: self.last_book(*as_of),
             imbalances: last(self.imbalances(*as_of), shape.imbalances.max(60)),
             coverage: self.coverage(*as_of),
-            context: closed[0].iter().filter(|candle| context.contains(candle.open_time())).copied().collect(),
+            context: closed[0]
+                .iter()
+                .filter(|candle| context.contains(candle.open_time()))
+                .copied()
+                .collect(),
             candles: closed.map(|candles| last(candles, shape.candles.max(FrameParts::FORMING_ROWS))),
         }
     }
@@ -241,7 +248,8 @@ impl Reference {
         let forever = Timestamp::LATEST;
         let candles = Timeframe::ALL.map(|timeframe| self.candles(timeframe, forever, Knowledge::AsRecorded));
         let candles: Vec<Candle> = candles.into_iter().flatten().collect();
-        let key = |candle: &Candle| CandleKey { timeframe: candle.timeframe(), open_time: candle.open_time() };
+        let key =
+            |candle: &Candle| CandleKey { timeframe: candle.timeframe(), open_time: candle.open_time() };
         Tables {
             superseded: candles.iter().flat_map(|candle| self.superseded(key(candle))).collect(),
             candles,

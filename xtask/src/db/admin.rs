@@ -24,9 +24,7 @@ pub(super) async fn create(url: &str) -> Result<()> {
         .fetch_one(&mut admin)
         .await?;
     if !exists {
-        admin
-            .execute(format!("CREATE DATABASE {}", quoted(&name)).as_str())
-            .await?;
+        admin.execute(format!("CREATE DATABASE {}", quoted(&name)).as_str()).await?;
     }
     Ok(())
 }
@@ -34,12 +32,8 @@ pub(super) async fn create(url: &str) -> Result<()> {
 /// Drops the database at `url`, whoever is connected, and creates it anew.
 pub(super) async fn recreate(url: &str) -> Result<()> {
     let (mut admin, name) = admin_of(url).await?;
-    admin
-        .execute(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name)).as_str())
-        .await?;
-    admin
-        .execute(format!("CREATE DATABASE {}", quoted(&name)).as_str())
-        .await?;
+    admin.execute(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name)).as_str()).await?;
+    admin.execute(format!("CREATE DATABASE {}", quoted(&name)).as_str()).await?;
     Ok(())
 }
 
@@ -62,10 +56,7 @@ pub(super) async fn status(url: &str, database: &str) -> Result<()> {
     .fetch_one(&mut admin)
     .await?;
     let shown = size.unwrap_or_else(|| "not created".to_owned());
-    line(format_args!(
-        "database     {database}, {shown}: {}",
-        url_of(url, database)?
-    ))?;
+    line(format_args!("database     {database}, {shown}: {}", url_of(url, database)?))?;
     line(format_args!(
         "all in all   {total}, {tests} databases of tests, {templates} templates, {connections} connections"
     ))
@@ -78,9 +69,8 @@ async fn admin_of(url: &str) -> Result<(PgConnection, String)> {
         .path()
         .trim_start_matches('/')
         .to_owned();
-    let admin = PgConnection::connect(&url_of(url, "postgres")?)
-        .await
-        .context("cannot connect to the server")?;
+    let admin =
+        PgConnection::connect(&url_of(url, "postgres")?).await.context("cannot connect to the server")?;
     Ok((admin, name))
 }
 

@@ -46,20 +46,8 @@ pub(super) fn up(runtime: &Runtime, settings: Settings, choice: Choice) -> Resul
 
 /// The Docker client takes minutes to build, so only those who need it build it.
 fn again_with_docker_client() -> Result<()> {
-    let arguments = [
-        "run",
-        "--quiet",
-        "--package",
-        "xtask",
-        "--features",
-        "containers",
-        "--",
-    ];
-    workspace::run(
-        workspace::cargo()
-            .args(arguments)
-            .args(["db", "up", "--engine", "container"]),
-    )
+    let arguments = ["run", "--quiet", "--package", "xtask", "--features", "containers", "--"];
+    workspace::run(workspace::cargo().args(arguments).args(["db", "up", "--engine", "container"]))
 }
 
 fn has_docker() -> bool {
@@ -72,9 +60,7 @@ fn has_docker() -> bool {
 async fn show(running: &Running) -> Result<()> {
     let url = admin::url_of(&running.url, DATABASE)?;
     admin::create(&url).await?;
-    let server = Server::at(&running.url)
-        .await
-        .context("the server is up, but has no TimescaleDB")?;
+    let server = Server::at(&running.url).await.context("the server is up, but has no TimescaleDB")?;
     line(format_args!("# {server} at {}", running.url))?;
     line(format_args!("export ONETAPE_STORE={url}"))
 }

@@ -37,15 +37,7 @@ pub enum Kind {
 }
 
 /// Crates that bring I/O or a runtime, which the innermost layer does without.
-const NOT_IN_DOMAIN: &[&str] = &[
-    "tokio",
-    "sqlx",
-    "tracing",
-    "async-trait",
-    "futures",
-    "reqwest",
-    "axum",
-];
+const NOT_IN_DOMAIN: &[&str] = &["tokio", "sqlx", "tracing", "async-trait", "futures", "reqwest", "axum"];
 
 impl Layer {
     /// The layer that a crate's folder, relative to the workspace, belongs to.

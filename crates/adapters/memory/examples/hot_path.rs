@@ -73,28 +73,10 @@ fn main() -> Outcomes<()> {
     );
 
     let started = Instant::now();
-    apply_trades(&cache, &instrument, issued, UPDATES, false);
+    apply_trades(&cache, &instrument, issued, UPDATES);
     report("apply, one trade a call", UPDATES, started.elapsed());
 
-    let stop = AtomicBool::new(false);
-    let after = cache.issued(&instrument).ok_or("no clock")?;
-    thread::scope(|scope| -> Outcomes<()> {
-        let writer = scope.spawn(|| {
-            let (mut from, mut written, started) = (after, 0, Instant::now());
-            while !stop.load(Ordering::Relaxed) {
-                from = apply_trades(&cache, &instrument, from, 1_000, true);
-                written += 1_000;
-                // 100,000 a second.
-                let due = Duration::from_millis(written as u64 / 100);
-                thread::sleep(due.saturating_sub(started.elapsed()));
-            }
-            report("  meanwhile written", written, started.elapsed());
-        });
-        frames("frame_parts + assemble under 100k updates/s", &cache, &instrument, FRAMES)?;
-        stop.store(true, Ordering::Relaxed);
-        writer.join().map_err(|_| "the writer failed")?;
-        Ok(())
-    })?;
+    under_load(&instrument)?;
     println!("cache: {:?}", cache.statistics());
     append(&instrument)
 }
@@ -148,35 +130,69 @@ fn trade(time: Timestamp, id: i64) -> Outcomes<Trade> {
     })
 }
 
-/// Applies trades 10 µs apart, a closed 1 s candle and coverage each second, each message on its own.
-fn apply_trades(
-    cache: &MemoryCache,
-    instrument: &Instrument,
-    from: Timestamp,
-    count: i64,
-    durable: bool,
-) -> Timestamp {
+/// Applies trades 10 µs apart, each a message of its own.
+fn apply_trades(cache: &MemoryCache, instrument: &Instrument, from: Timestamp, count: i64) {
     let mut stamp = from;
     for id in 0..count {
         stamp = stamp.plus(10);
-        let Ok(trade) = trade(stamp, stamp.micros()) else { continue };
-        let mut changes = Changes { trades: vec![trade.clone()], ..Changes::default() };
-        let second = stamp.floor_second();
-        if stamp.since(second) < 10 {
-            let ohlcv = Ohlcv::of_trade(&Trade {
-                key: TradeKey { event_time: second.plus(-1), ..trade.key },
-                ..trade
-            });
-            let candle = Candle::closed(Timeframe::S1, second.plus(-SECOND), ohlcv, 1, stamp);
-            changes.candles.extend(candle.map(|candle| CandleChange { candle, replaces: None }));
-            changes.coverage.extend(Stream::ALL.map(|stream| alive(stream, second, stamp)));
-        }
-        cache.apply(instrument, &changes, stamp);
-        if durable && id % 500 == 0 {
-            cache.durable(instrument, stamp);
-        }
+        let Ok(trade) = trade(stamp, id) else { continue };
+        cache.apply(instrument, &Changes { trades: vec![trade], ..Changes::default() }, stamp);
     }
-    stamp
+}
+
+/// Frames of one of fifty instruments while 100,000 messages a second are written over all of them.
+fn under_load(instrument: &Instrument) -> Outcomes<()> {
+    const INSTRUMENTS: usize = 50;
+    let mut names = vec![instrument.clone()];
+    for number in 1..INSTRUMENTS {
+        names.push(format!("binance:C{number}/USDT").parse()?);
+    }
+    let (cache, issued) = full_cache(instrument)?;
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| -> Outcomes<()> {
+        let writer = scope.spawn(|| {
+            let (mut stamp, mut written, started) = (issued, 0_i64, Instant::now());
+            while !stop.load(Ordering::Relaxed) {
+                // A millisecond of it: each instrument gets a message every half millisecond.
+                for _ in 0..2 {
+                    stamp = stamp.plus(500);
+                    names.iter().for_each(|name| cache.apply(name, &message(stamp), stamp));
+                    written += 50;
+                }
+                if written % 50_000 == 0 {
+                    names.iter().for_each(|name| cache.durable(name, stamp));
+                }
+                let due = Duration::from_millis(u64::try_from(written / 100).unwrap_or(0));
+                thread::sleep(due.saturating_sub(started.elapsed()));
+            }
+            report("  written meanwhile", written, started.elapsed());
+        });
+        frames("frame_parts + assemble under 100k updates/s", &cache, instrument, 10 * FRAMES)?;
+        stop.store(true, Ordering::Relaxed);
+        writer.join().map_err(|_| "the writer failed")?;
+        Ok(())
+    })?;
+    println!("50 instruments: {:?}", cache.statistics());
+    Ok(())
+}
+
+/// What a message changes: mostly nothing but the clock (a book diff), each twentieth brings a trade, and
+/// the first of a second closes a candle.
+fn message(stamp: Timestamp) -> Changes {
+    let mut changes = Changes::default();
+    let number = stamp.micros() / 500;
+    if number % 20 == 0 {
+        changes.trades.extend(trade(stamp, number));
+    }
+    let second = stamp.floor_second();
+    if stamp.since(second) < 500
+        && let Ok(last) = trade(second.plus(-1), number)
+    {
+        let candle = Candle::closed(Timeframe::S1, second.plus(-SECOND), Ohlcv::of_trade(&last), 1, stamp);
+        changes.candles.extend(candle.map(|candle| CandleChange { candle, replaces: None }));
+        changes.coverage.extend(Stream::ALL.map(|stream| alive(stream, second, stamp)));
+    }
+    changes
 }
 
 fn alive(stream: Stream, end: Timestamp, available_at: Timestamp) -> CoverageRow {

@@ -56,7 +56,7 @@ async fn write(
     // First, since it locks out other writers of the instrument until the end of the transaction.
     if !move_clock(connection, batch, expected).await.map_err(failed(APPEND))? {
         return match stored_clock(connection, batch).await.map_err(failed(APPEND))? {
-            Some(stored) if stored >= batch.clock.issued => Ok(false),
+            Some(stored) if stored == batch.clock.issued => Ok(false),
             stored => Err(conflict(batch, expected, stored)),
         };
     }
@@ -96,7 +96,10 @@ async fn move_clock(
     Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
-async fn stored_clock(connection: &mut PgConnection, batch: &TapeBatch) -> Result<Option<Timestamp>, sqlx::Error> {
+async fn stored_clock(
+    connection: &mut PgConnection,
+    batch: &TapeBatch,
+) -> Result<Option<Timestamp>, sqlx::Error> {
     let stored: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
         .bind(batch.instrument.symbol().as_str())
         .bind(batch.instrument.exchange().as_str())
@@ -106,7 +109,8 @@ async fn stored_clock(connection: &mut PgConnection, batch: &TapeBatch) -> Resul
 }
 
 fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Timestamp>) -> StoreError {
-    let instant = |time: Option<Timestamp>| time.map_or_else(|| "nothing".to_owned(), |time| time.to_string());
+    let instant =
+        |time: Option<Timestamp>| time.map_or_else(|| "nothing".to_owned(), |time| time.to_string());
     let message = format!(
         "another writer moved the clock of {}: it stands at {}, not at {}",
         batch.instrument,
@@ -146,6 +150,7 @@ async fn run(
     sql: &str,
     arguments: Result<Arguments, BoxDynError>,
 ) -> Result<(), StoreError> {
-    let arguments: PgArguments = arguments.map_err(|error| failed(APPEND)(sqlx::Error::Encode(error)))?.done();
+    let arguments: PgArguments =
+        arguments.map_err(|error| failed(APPEND)(sqlx::Error::Encode(error)))?.done();
     sqlx::query_with(sql, arguments).execute(connection).await.map(drop).map_err(failed(APPEND))
 }

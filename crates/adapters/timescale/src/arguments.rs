@@ -31,7 +31,11 @@ impl Arguments {
     }
 
     /// An array with one element a row, written straight from the rows.
-    pub(crate) fn each<'q, R, T>(self, rows: &'q [R], column: impl Fn(&'q R) -> T) -> Result<Self, BoxDynError>
+    pub(crate) fn each<'q, R, T>(
+        self,
+        rows: &'q [R],
+        column: impl Fn(&'q R) -> T,
+    ) -> Result<Self, BoxDynError>
     where
         T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType + 'q,
     {

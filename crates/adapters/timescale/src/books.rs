@@ -105,7 +105,8 @@ row! {
 
 impl BucketRow {
     fn into_bucket(self) -> Result<(Timestamp, PriceBucket), Violations> {
-        let Self { timestamp, price_bucket, bucket_size, bid_volume, ask_volume, bid_count, ask_count } = self;
+        let Self { timestamp, price_bucket, bucket_size, bid_volume, ask_volume, bid_count, ask_count } =
+            self;
         let bucket = PriceBucket {
             price: price_bucket.0,
             size: Price::try_new("bucket.size", bucket_size.0)?,
@@ -164,7 +165,11 @@ impl BookStore for TimescaleStore {
 
 fn request(query: &BookQuery, bounds: &Bounds) -> Result<Request, BoxDynError> {
     let arguments = |lower, end| {
-        Arguments::of(&query.instrument)?.time(lower)?.time(end)?.time(query.as_of)?.with(query.superseded_partials)
+        Arguments::of(&query.instrument)?
+            .time(lower)?
+            .time(end)?
+            .time(query.as_of)?
+            .with(query.superseded_partials)
     };
     match query.selection {
         Selection::Range(range) => {

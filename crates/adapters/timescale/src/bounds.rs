@@ -25,7 +25,10 @@ impl Bounds {
     /// Of an instrument without an entry, which has rows only if somebody broke the rule.
     pub(crate) const UNKNOWN: Self = Self { first_time: Timestamp::EARLIEST, lead: 3_600 * SECOND };
 
-    pub(crate) async fn read(executor: impl PgExecutor<'_>, instrument: &Instrument) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn read(
+        executor: impl PgExecutor<'_>,
+        instrument: &Instrument,
+    ) -> Result<Self, sqlx::Error> {
         let row: Option<(Micros, i64)> = sqlx::query_as(include_str!("queries/bounds.sql"))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())

@@ -95,8 +95,9 @@ impl CandleRow {
             revision,
             known_from,
         } = self;
-        let taker_buy_volume =
-            taker_buy_volume.map(|volume| Quantity::try_new("candle.taker_buy_volume", volume.0)).transpose()?;
+        let taker_buy_volume = taker_buy_volume
+            .map(|volume| Quantity::try_new("candle.taker_buy_volume", volume.0))
+            .transpose()?;
         let ohlcv = Ohlcv {
             open: Price::try_new("candle.open", open_price.0)?,
             high: Price::try_new("candle.high", high_price.0)?,
@@ -113,7 +114,10 @@ impl CandleRow {
 }
 
 /// A number that is never negative.
-pub(crate) fn natural<N: Copy + std::fmt::Display, T: TryFrom<N>>(field: &str, number: N) -> Result<T, Violations> {
+pub(crate) fn natural<N: Copy + std::fmt::Display, T: TryFrom<N>>(
+    field: &str,
+    number: N,
+) -> Result<T, Violations> {
     T::try_from(number).map_err(|_| Violations(vec![Violation::new(field, number, "must not be negative")]))
 }
 
@@ -157,7 +161,11 @@ impl CandleStore for TimescaleStore {
         row.map(|row| decode(&row, key.timeframe)).transpose()
     }
 
-    async fn superseded(&self, instrument: &Instrument, key: CandleKey) -> Result<Vec<SupersededCandle>, StoreError> {
+    async fn superseded(
+        &self,
+        instrument: &Instrument,
+        key: CandleKey,
+    ) -> Result<Vec<SupersededCandle>, StoreError> {
         let rows = sqlx::query(include_str!("queries/superseded.sql"))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())
@@ -170,7 +178,10 @@ impl CandleStore for TimescaleStore {
             let mut columns = Columns::new(row);
             let candle = CandleRow::read(&mut columns).map_err(failed(READ))?;
             let Micros(known_to) = columns.take().map_err(failed(READ))?;
-            Ok(SupersededCandle { candle: candle.into_candle(key.timeframe).map_err(broken_row(READ))?, known_to })
+            Ok(SupersededCandle {
+                candle: candle.into_candle(key.timeframe).map_err(broken_row(READ))?,
+                known_to,
+            })
         };
         rows.iter().map(decode).collect()
     }
@@ -187,7 +198,9 @@ impl TimescaleStore {
         }
         let bounds = Bounds::read(&mut *connection, &query.instrument).await.map_err(failed(READ))?;
         let mut candles = candles;
-        for lower in bounds.lowers(end, span(query.timeframe, count)).into_iter().filter(|wider| *wider < lower) {
+        for lower in
+            bounds.lowers(end, span(query.timeframe, count)).into_iter().filter(|wider| *wider < lower)
+        {
             candles = fetch_last(&mut connection, query, lower, end, count).await?;
             if candles.len() == count {
                 break;
@@ -227,8 +240,8 @@ pub(crate) async fn fetch_range(
     end: Timestamp,
     known: Micros,
 ) -> Result<Vec<Candle>, StoreError> {
-    let arguments =
-        range_arguments(query, start, end, known).map_err(|error| failed(READ)(sqlx::Error::Encode(error)))?;
+    let arguments = range_arguments(query, start, end, known)
+        .map_err(|error| failed(READ)(sqlx::Error::Encode(error)))?;
     let rows = sqlx::query_with(RANGE.of(query.timeframe), arguments.done())
         .fetch_all(connection)
         .await

@@ -115,7 +115,9 @@ impl<T> Reader<T> {
         let connection = session.connection()?;
         let bounds = Bounds::read(&mut *connection, &self.instrument).await.map_err(failed(operation))?;
         let watermark = match self.watermark_at {
-            Some(as_of) => watermark_second(&mut *connection, &self.instrument, as_of).await.map_err(failed(operation))?,
+            Some(as_of) => watermark_second(&mut *connection, &self.instrument, as_of)
+                .await
+                .map_err(failed(operation))?,
             None => None,
         };
         let Request { sql, attempts, wanted } =
@@ -135,7 +137,8 @@ impl<T> Reader<T> {
                 (Some(_), Some(row)) => row.try_get::<i64, _>("found").map_err(failed(operation))?,
                 _ => 0,
             };
-            let enough = wanted.is_none_or(|wanted| usize::try_from(found).is_ok_and(|found| found >= wanted));
+            let enough =
+                wanted.is_none_or(|wanted| usize::try_from(found).is_ok_and(|found| found >= wanted));
             if enough || attempt == last {
                 break;
             }

@@ -74,9 +74,11 @@ impl ServerInfo {
     /// `Schema` with what to do: a PostgreSQL or TimescaleDB that is too old, an extension that is not
     /// installed, not created or not loaded.
     pub fn usable(&self) -> Result<Edition, StoreError> {
-        let unusable = |message: String| StoreError::new(StoreErrorKind::Schema, "detect the server", message);
+        let unusable =
+            |message: String| StoreError::new(StoreErrorKind::Schema, "detect the server", message);
         if self.postgres_major < MIN_POSTGRES_MAJOR {
-            let message = format!("PostgreSQL {} is too old: {MIN_POSTGRES_MAJOR} or later is needed", self.postgres);
+            let message =
+                format!("PostgreSQL {} is too old: {MIN_POSTGRES_MAJOR} or later is needed", self.postgres);
             return Err(unusable(message));
         }
         let Some(version) = &self.timescaledb else {
@@ -89,7 +91,9 @@ impl ServerInfo {
         let have = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if have < MIN_TIMESCALEDB {
             let (major, minor) = MIN_TIMESCALEDB;
-            return Err(unusable(format!("TimescaleDB {version} is too old: {major}.{minor} or later is needed")));
+            return Err(unusable(format!(
+                "TimescaleDB {version} is too old: {major}.{minor} or later is needed"
+            )));
         }
         self.edition
             .ok_or_else(|| unusable(format!("the TimescaleDB extension is not loaded: {EXTENSION_HINT}")))

@@ -43,7 +43,9 @@ fn classify(error: &sqlx::Error) -> (StoreErrorKind, String) {
         sqlx::Error::Io(_) => (Connection, "the database cannot be reached".to_owned()),
         sqlx::Error::Tls(_) => (Connection, "no TLS connection to the database can be made".to_owned()),
         sqlx::Error::Protocol(_) => (Connection, "the connection to the database broke".to_owned()),
-        sqlx::Error::PoolTimedOut => (Resource, "no connection to the database became free in time".to_owned()),
+        sqlx::Error::PoolTimedOut => {
+            (Resource, "no connection to the database became free in time".to_owned())
+        }
         sqlx::Error::PoolClosed => (Shutdown, "the store is closed".to_owned()),
         sqlx::Error::Configuration(_) => (Invalid, "the connection's settings are wrong".to_owned()),
         sqlx::Error::Migrate(_) => (Schema, "the schema's migrations cannot be run".to_owned()),
@@ -59,7 +61,10 @@ fn classify_database(error: &PgDatabaseError) -> (StoreErrorKind, String) {
     let kind = kind_of_sqlstate(error.code());
     let text = error.message();
     if text.contains("must be preloaded") || text.contains("was loaded but must be") {
-        return (StoreErrorKind::Schema, format!("the TimescaleDB extension is not loaded: {EXTENSION_HINT}"));
+        return (
+            StoreErrorKind::Schema,
+            format!("the TimescaleDB extension is not loaded: {EXTENSION_HINT}"),
+        );
     }
     let message = match kind {
         StoreErrorKind::Schema => format!("the schema does not fit ({text}): {MIGRATE_HINT}"),

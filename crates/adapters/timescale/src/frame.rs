@@ -70,3 +70,18 @@ async fn read(
         }
     }
 }
+
+impl TimescaleStore {
+    /// Sends the statement of a frame and drops its answer undecoded: the floor that benchmarks compare with.
+    ///
+    /// # Errors
+    /// What the server reports.
+    #[doc(hidden)]
+    pub async fn frame_floor(&self, query: &FrameQuery) -> Result<(), StoreError> {
+        let bounds = FrameBounds::as_recorded(query);
+        let arguments = bounds.arguments(query).map_err(|error| failed(READ)(sqlx::Error::Encode(error)))?;
+        let answer =
+            sqlx::query_with(include_str!("queries/frame.sql"), arguments).fetch_one(self.pool()).await;
+        answer.map(drop).map_err(failed(READ))
+    }
+}

@@ -34,18 +34,23 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     }
     ServerInfo::read(pool).await?.usable()?;
     MIGRATOR.run(pool).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
-            failed(OPERATION)(error)
-        }
-        other => StoreError::new(StoreErrorKind::Schema, OPERATION, format!("the schema is not this build's: {other}"))
-            .with_source(other),
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(OPERATION)(error),
+        other => StoreError::new(
+            StoreErrorKind::Schema,
+            OPERATION,
+            format!("the schema is not this build's: {other}"),
+        )
+        .with_source(other),
     })
 }
 
 fn extension_failed(error: sqlx::Error) -> StoreError {
     let error = failed("create the TimescaleDB extension")(error);
     let message = match error.kind() {
-        StoreErrorKind::Permission => "ask a superuser to run `CREATE EXTENSION timescaledb` in this database",
+        StoreErrorKind::Permission => {
+            "ask a superuser to run `CREATE EXTENSION timescaledb` in this database"
+        }
         StoreErrorKind::Internal => EXTENSION_HINT,
         _ => return error,
     };
@@ -66,7 +71,9 @@ pub(crate) async fn applied(pool: &PgPool) -> Result<Option<Vec<AppliedMigration
         .fetch_all(pool)
         .await
         .map_err(failed(OPERATION))?;
-    Ok(Some(rows.into_iter().map(|(version, description)| AppliedMigration { version, description }).collect()))
+    Ok(Some(
+        rows.into_iter().map(|(version, description)| AppliedMigration { version, description }).collect(),
+    ))
 }
 
 /// Refuses a database whose schema is missing, older or newer than this build's.
@@ -78,7 +85,9 @@ pub(crate) async fn verify(pool: &PgPool) -> Result<(), StoreError> {
     let applied: BTreeSet<i64> = applied.into_iter().map(|migration| migration.version).collect();
     let known: BTreeSet<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
     if let Some(newer) = applied.difference(&known).max() {
-        return wrong(format!("the schema has migration {newer}, which this build does not know: upgrade onetape"));
+        return wrong(format!(
+            "the schema has migration {newer}, which this build does not know: upgrade onetape"
+        ));
     }
     if let Some(missing) = known.difference(&applied).next() {
         return wrong(format!("the schema lacks migration {missing}: {MIGRATE_HINT}"));

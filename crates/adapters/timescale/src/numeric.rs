@@ -78,7 +78,10 @@ impl<'r> Decode<'r, Postgres> for Num {
 
 fn decode(bytes: &[u8]) -> Result<Decimal, BoxDynError> {
     let word = |at: usize| -> Result<[u8; 2], BoxDynError> {
-        bytes.get(2 * at..2 * at + 2).and_then(|pair| pair.try_into().ok()).ok_or_else(|| "short numeric".into())
+        bytes
+            .get(2 * at..2 * at + 2)
+            .and_then(|pair| pair.try_into().ok())
+            .ok_or_else(|| "short numeric".into())
     };
     let count = usize::from(u16::from_be_bytes(word(0)?));
     let weight = i32::from(i16::from_be_bytes(word(1)?));
@@ -102,7 +105,9 @@ fn decode(bytes: &[u8]) -> Result<Decimal, BoxDynError> {
     let mut decimals = 0;
     if exponent >= 0 {
         let factor = 10_i128.checked_pow(u32::try_from(exponent)?);
-        mantissa = factor.and_then(|factor| mantissa.checked_mul(factor)).ok_or("numeric needs more than 28 digits")?;
+        mantissa = factor
+            .and_then(|factor| mantissa.checked_mul(factor))
+            .ok_or("numeric needs more than 28 digits")?;
     } else {
         decimals = exponent.unsigned_abs();
         // Digits beyond the declared scale are the last group's padding.
@@ -135,8 +140,21 @@ mod tests {
     #[test]
     fn values_come_back_as_they_went() {
         for text in [
-            "0", "1", "-1", "10000", "100000000", "0.0001", "0.00010", "60123.45", "0.000000000001", "1.10",
-            "9999999999999999999999999999", "1234567890123456.123456789012", "-0.5", "99990000.0001", "10000.0000",
+            "0",
+            "1",
+            "-1",
+            "10000",
+            "100000000",
+            "0.0001",
+            "0.00010",
+            "60123.45",
+            "0.000000000001",
+            "1.10",
+            "9999999999999999999999999999",
+            "1234567890123456.123456789012",
+            "-0.5",
+            "99990000.0001",
+            "10000.0000",
         ] {
             round_trip(text);
         }

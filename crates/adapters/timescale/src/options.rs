@@ -52,10 +52,13 @@ pub(crate) fn parse(url: &str) -> Result<(PgConnectOptions, Place), StoreError> 
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| wrong("the database URL has a parameter that cannot be read"))?;
     let says_mode = parsed.query_pairs().any(|(key, _)| matches!(&*key, "sslmode" | "ssl-mode"));
-    let options = if says_mode || is_local(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) };
+    let options =
+        if says_mode || is_local(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) };
     let options = options.application_name("onetape").disable_statement_logging();
     let place = Place {
-        host: options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string()),
+        host: options
+            .get_socket()
+            .map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string()),
         port: options.get_port(),
         database: options.get_database().unwrap_or_else(|| options.get_username()).to_owned(),
     };
@@ -70,7 +73,9 @@ pub(crate) async fn pool(options: PgConnectOptions) -> Result<PgPool, StoreError
         // A ping before each use would double the round trips; sqlx pings when a connection comes back.
         .test_before_acquire(false)
         .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(sqlx::query(SESSION).persistent(false)).await.map(drop) })
+            Box::pin(
+                async move { connection.execute(sqlx::query(SESSION).persistent(false)).await.map(drop) },
+            )
         })
         .connect_with(options)
         .await
@@ -107,8 +112,12 @@ mod tests {
 
     #[test]
     fn errors_do_not_repeat_the_url() {
-        for url in ["postgres://u:secret@h:port/x", "mysql://u:secret@h/x", "secret", "postgres://u:secret@h/x?sslmode=secret"]
-        {
+        for url in [
+            "postgres://u:secret@h:port/x",
+            "mysql://u:secret@h/x",
+            "secret",
+            "postgres://u:secret@h/x?sslmode=secret",
+        ] {
             let error = parse(url).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Invalid);
             assert!(!format!("{error:?} {error}").contains("secret"), "{error}");

@@ -10,8 +10,8 @@ use sqlx::{Executor, PgConnection, PgPool, Postgres};
 
 use crate::error::failed;
 
-/// Begins a transaction that writes.
-pub(crate) const READ_WRITE: &str = "BEGIN";
+/// Begins a transaction that writes; its statements are planned once, since they look at no chunk.
+pub(crate) const READ_WRITE: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
 /// Begins one whose statements all see the same state.
 pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 

@@ -35,7 +35,11 @@ async fn create_database(connect: PgConnectOptions, name: &str) -> Result<(), St
         .map_err(failed(OPERATION))?;
     if !exists {
         if name.contains('\0') {
-            return Err(StoreError::new(StoreErrorKind::Invalid, OPERATION, "the database's name holds a zero byte"));
+            return Err(StoreError::new(
+                StoreErrorKind::Invalid,
+                OPERATION,
+                "the database's name holds a zero byte",
+            ));
         }
         let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
         connection.execute(statement.as_str()).await.map_err(failed(OPERATION))?;

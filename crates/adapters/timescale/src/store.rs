@@ -7,9 +7,9 @@ use onetape_ports::StoreError;
 use sqlx::PgPool;
 
 use crate::edition::{Edition, ServerInfo};
+use crate::migrate;
 use crate::options::{self, Place};
 use crate::status::{self, StoreStatus};
-use crate::migrate;
 
 /// Market data in TimescaleDB. Cheap to clone; clones share their connections.
 #[derive(Clone)]

@@ -83,10 +83,7 @@ impl DataIngestionPipeline {
             progress: Notify::new(),
         });
         let writer = tokio::spawn(write_until_closed(inner.clone()));
-        Self {
-            inner,
-            writer: Arc::new(Mutex::new(Some(writer))),
-        }
+        Self { inner, writer: Arc::new(Mutex::new(Some(writer))) }
     }
 
     /// Runs a feed to its end, then samples the unfinished second of each book and makes everything
@@ -172,9 +169,7 @@ impl DataIngestionPipeline {
         }
         match result {
             Ok(result) => result.map(|()| self.summary()),
-            Err(_) => Err(IngestError::Deadline {
-                rows: self.inner.pending_rows(),
-            }),
+            Err(_) => Err(IngestError::Deadline { rows: self.inner.pending_rows() }),
         }
     }
 
@@ -187,12 +182,7 @@ impl DataIngestionPipeline {
     pub fn summary(&self) -> IngestSummary {
         let mut summary = self.inner.summary.lock().clone();
         for (instrument, slot) in self.inner.slots.read().iter() {
-            summary.clocks.extend(
-                slot.lock()
-                    .engine
-                    .issued()
-                    .map(|issued| (instrument.clone(), issued)),
-            );
+            summary.clocks.extend(slot.lock().engine.issued().map(|issued| (instrument.clone(), issued)));
         }
         summary
     }
@@ -241,12 +231,7 @@ impl Inner {
         };
         self.summary.lock().count_step(&step);
         if let Outcome::Refused(violations) = &step.outcome {
-            self.refuse(
-                message,
-                violations.clone(),
-                origin,
-                &format!("{:?}", message.payload),
-            );
+            self.refuse(message, violations.clone(), origin, &format!("{:?}", message.payload));
         }
         for (event, violations) in &step.refused {
             self.refuse(message, violations.clone(), origin, &format!("{event:?}"));
@@ -288,10 +273,7 @@ impl Inner {
     }
 
     fn pending_rows(&self) -> usize {
-        self.all_slots()
-            .iter()
-            .map(|slot| slot.lock().pending_rows())
-            .sum()
+        self.all_slots().iter().map(|slot| slot.lock().pending_rows()).sum()
     }
 
     /// Starts an instrument, or resumes it where the store left off.
@@ -308,21 +290,16 @@ impl Inner {
                 let query = FrameQuery {
                     instrument: instrument.clone(),
                     as_of: clock.issued,
-                    shape: FrameShape {
-                        candles: limit,
-                        context_window: 0,
-                        imbalances: 360,
-                    },
+                    shape: FrameShape { candles: limit, context_window: 0, imbalances: 360 },
                     knowledge: Knowledge::AsRecorded,
                 };
                 let parts = self.store.frame_parts(&query).await.map_err(failed)?;
                 let recent = self.recent_trades(instrument, rules, clock.issued).await?;
                 let issued = clock.issued;
-                let engine = InstrumentEngine::restore(rules, clock.clone(), &parts, limit, &recent)
-                    .map_err(|violations| IngestError::Corrupt {
-                        instrument: instrument.clone(),
-                        violations,
-                    })?;
+                let engine =
+                    InstrumentEngine::restore(rules, clock.clone(), &parts, limit, &recent).map_err(
+                        |violations| IngestError::Corrupt { instrument: instrument.clone(), violations },
+                    )?;
                 if let Some(cache) = &self.cache {
                     cache.start(&clock, parts, limit);
                 }
@@ -346,11 +323,8 @@ impl Inner {
         }
         let start = issued.plus(-2 * MEMORY);
         let range = TimeRange::try_new(start, Timestamp::LATEST).unwrap_or(TimeRange::ALL);
-        let query = TimeQuery {
-            instrument: instrument.clone(),
-            selection: Selection::Range(range),
-            as_of: issued,
-        };
+        let query =
+            TimeQuery { instrument: instrument.clone(), selection: Selection::Range(range), as_of: issued };
         self.store
             .stream_trades(query)
             .try_collect()
@@ -433,9 +407,8 @@ impl Inner {
         for slot in self.all_slots() {
             let due = {
                 let slot = slot.lock();
-                let aged = slot
-                    .since()
-                    .is_some_and(|since| self.clock.monotonic_micros() - since >= interval);
+                let aged =
+                    slot.since().is_some_and(|since| self.clock.monotonic_micros() - since >= interval);
                 aged || slot.pending_rows() >= self.config.batch_size
             };
             if due {
@@ -453,9 +426,7 @@ async fn write_until_closed(inner: Arc<Inner>) {
         // A timeout only means that nothing became due by size.
         let _ = tokio::time::timeout(tick, inner.due.notified()).await;
         if let Err(error) = inner.write_due().await {
-            let chain = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let chain = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::error!(error = %error, cause = chain, "the writer stopped");
             inner.progress.notify_waiters();
             return;

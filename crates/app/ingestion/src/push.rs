@@ -51,19 +51,12 @@ impl DataIngestionPipeline {
                     TradeEvent::try_new(trade.event_time, trade.id.clone(), price, size, trade.side, None)
                 }
                 (price, size) => Err(Violations(
-                    [price.err(), size.err()]
-                        .into_iter()
-                        .flatten()
-                        .flat_map(|v| v.0)
-                        .collect(),
+                    [price.err(), size.err()].into_iter().flatten().flat_map(|v| v.0).collect(),
                 )),
             }
         };
         match event() {
-            Ok(event) => {
-                self.push(instrument, trade.event_time, Payload::Trades(vec![event]))
-                    .await
-            }
+            Ok(event) => self.push(instrument, trade.event_time, Payload::Trades(vec![event])).await,
             Err(violations) => self.refuse_push(instrument, violations, &format!("{trade:?}")).await,
         }
     }
@@ -83,14 +76,11 @@ impl DataIngestionPipeline {
         match DataValidator::validate_orderbook(bids, asks) {
             Ok(book) => {
                 let last_update = u64::try_from(time.micros()).unwrap_or(0);
-                self.push(
-                    instrument,
-                    time,
-                    Payload::BookState(FullBook { last_update, ..book }),
-                )
-                .await
+                self.push(instrument, time, Payload::BookState(FullBook { last_update, ..book })).await
             }
-            Err(violations) => self.refuse_push(instrument, violations, &format!("{time} {bids:?} {asks:?}")).await,
+            Err(violations) => {
+                self.refuse_push(instrument, violations, &format!("{time} {bids:?} {asks:?}")).await
+            }
         }
     }
 
@@ -107,11 +97,10 @@ impl DataIngestionPipeline {
         candle: &RawCandle,
     ) -> Result<Outcome, IngestError> {
         match DataValidator::validate_ohlcv(timeframe, candle) {
-            Ok(candle) => {
-                self.push(instrument, candle.close_time(), Payload::Candle(candle))
-                    .await
+            Ok(candle) => self.push(instrument, candle.close_time(), Payload::Candle(candle)).await,
+            Err(violations) => {
+                self.refuse_push(instrument, violations, &format!("{timeframe} {candle:?}")).await
             }
-            Err(violations) => self.refuse_push(instrument, violations, &format!("{timeframe} {candle:?}")).await,
         }
     }
 
@@ -130,16 +119,12 @@ impl DataIngestionPipeline {
         };
         let step = self.ingest(&message, VenueRules::PUSHED).await?;
         match step.outcome {
-            Outcome::Refused(violations) => Err(IngestError::Refused {
-                instrument: instrument.clone(),
-                violations,
-            }),
+            Outcome::Refused(violations) => {
+                Err(IngestError::Refused { instrument: instrument.clone(), violations })
+            }
             _ if !step.refused.is_empty() => {
                 let violations = Violations(step.refused.into_iter().flat_map(|(_, v)| v.0).collect());
-                Err(IngestError::Refused {
-                    instrument: instrument.clone(),
-                    violations,
-                })
+                Err(IngestError::Refused { instrument: instrument.clone(), violations })
             }
             outcome => Ok(outcome),
         }
@@ -150,7 +135,11 @@ impl DataIngestionPipeline {
     ///
     /// # Errors
     /// As [`ingest`](Self::ingest).
-    pub async fn ingest_heartbeat(&self, instrument: &Instrument, time: Timestamp) -> Result<Outcome, IngestError> {
+    pub async fn ingest_heartbeat(
+        &self,
+        instrument: &Instrument,
+        time: Timestamp,
+    ) -> Result<Outcome, IngestError> {
         self.push(instrument, time, Payload::Heartbeat).await
     }
 
@@ -166,9 +155,6 @@ impl DataIngestionPipeline {
         record.instrument = Some(instrument.clone());
         record.received_at = Some(self.inner.clock.now());
         self.inner.quarantine(record);
-        Err(IngestError::Refused {
-            instrument: instrument.clone(),
-            violations,
-        })
+        Err(IngestError::Refused { instrument: instrument.clone(), violations })
     }
 }

@@ -103,11 +103,7 @@ impl Slot {
             let clock = self.engine.clock(with_book)?;
             self.book_stored = with_book;
             let changes = std::mem::take(&mut self.pending);
-            let batch = TapeBatch {
-                instrument: self.engine.instrument().clone(),
-                changes,
-                clock,
-            };
+            let batch = TapeBatch { instrument: self.engine.instrument().clone(), changes, clock };
             self.in_flight = Some(Arc::new((batch, self.durable)));
         }
         self.in_flight.clone()

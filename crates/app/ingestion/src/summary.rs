@@ -55,11 +55,7 @@ impl IngestSummary {
     pub(crate) fn count_rows(&mut self, changes: &Changes) {
         self.trades += changes.trades.len() as u64;
         self.candles += changes.candles.len() as u64;
-        self.revisions += changes
-            .candles
-            .iter()
-            .filter(|change| change.replaces.is_some())
-            .count() as u64;
+        self.revisions += changes.candles.iter().filter(|change| change.replaces.is_some()).count() as u64;
         self.books += changes.books.len() as u64;
         self.imbalances += changes.imbalances.len() as u64;
         self.coverage += changes.coverage.len() as u64;

@@ -38,16 +38,11 @@ pub(crate) async fn write_quarantine(
         .when(StoreError::is_retryable)
         .notify(|error, pause| log_retry("quarantine", error, pause))
         .await;
-    result
-        .map(drop)
-        .map_err(|error| store_error(&"quarantine", error))
+    result.map(drop).map_err(|error| store_error(&"quarantine", error))
 }
 
 pub(crate) fn store_error(subject: &dyn ToString, error: StoreError) -> IngestError {
-    IngestError::Store {
-        instrument: subject.to_string(),
-        source: Arc::new(error),
-    }
+    IngestError::Store { instrument: subject.to_string(), source: Arc::new(error) }
 }
 
 fn backoff(config: &PipelineConfig) -> ExponentialBuilder {

@@ -37,16 +37,7 @@ impl UnifiedDataProvider {
         limit: usize,
     ) -> Result<OrderBookDataFrame, ProviderError> {
         let instrument = self.instrument(symbol)?;
-        self.order_book(
-            &instrument,
-            aggregation,
-            &Request {
-                timestamp,
-                limit,
-                ..Request::default()
-            },
-        )
-        .await
+        self.order_book(&instrument, aggregation, &Request { timestamp, limit, ..Request::default() }).await
     }
 
     /// [`get_order_book_data`](Self::get_order_book_data) with all options.
@@ -62,7 +53,8 @@ impl UnifiedDataProvider {
         let started = self.clock.monotonic_micros();
         request.check(&self.config)?;
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(instrument));
-        let live = self.live.as_ref().filter(|_| aggregation == BookAggregation::Raw && request.timestamp.is_none());
+        let live =
+            self.live.as_ref().filter(|_| aggregation == BookAggregation::Raw && request.timestamp.is_none());
         let live = live.and_then(|live| live.live_book(instrument));
         let as_of = match (self.resolve(instrument, request, issued).await, issued) {
             // The live book is there before anything was written.
@@ -82,11 +74,7 @@ impl UnifiedDataProvider {
         if let Some(demanded) = request.min_quality {
             check_quality([("order_book".to_owned(), &frame.quality)].into_iter(), demanded)?;
         }
-        let answer = Answer {
-            as_of: frame.as_of,
-            parts,
-            source,
-        };
+        let answer = Answer { as_of: frame.as_of, parts, source };
         frame.metadata = Some(self.metadata(&answer, request, started));
         Ok(frame)
     }
@@ -110,11 +98,7 @@ impl UnifiedDataProvider {
             return Ok(Vec::new());
         };
         let range = TimeRange::try_new(first.second(), last.second().plus(SECOND))?;
-        let query = TimeQuery {
-            instrument: instrument.clone(),
-            selection: Selection::Range(range),
-            as_of,
-        };
+        let query = TimeQuery { instrument: instrument.clone(), selection: Selection::Range(range), as_of };
         let rows = self.store.stream_imbalances(query);
         let imbalances: HashMap<Timestamp, Imbalances> =
             rows.map_ok(|row| (row.second, row)).try_collect().await?;
@@ -132,17 +116,8 @@ impl UnifiedDataProvider {
         as_of: Timestamp,
         request: &Request,
     ) -> Result<FrameParts, ProviderError> {
-        let shape = FrameShape {
-            candles: 0,
-            context_window: 0,
-            imbalances: 60,
-        };
-        let query = FrameQuery {
-            instrument: instrument.clone(),
-            as_of,
-            shape,
-            knowledge: request.knowledge,
-        };
+        let shape = FrameShape { candles: 0, context_window: 0, imbalances: 60 };
+        let query = FrameQuery { instrument: instrument.clone(), as_of, shape, knowledge: request.knowledge };
         Ok(self.store.frame_parts(&query).await?)
     }
 }
@@ -155,10 +130,7 @@ fn points_quality(points: &[BookPoint], parts: &FrameParts) -> Quality {
     for point in points.iter().filter(|point| point.snapshot.flags().covered) {
         covered.add(point.snapshot.second(), point.snapshot.second().plus(SECOND));
     }
-    let sampled = last
-        .snapshot
-        .second()
-        .plus(if last.snapshot.flags().partial { 0 } else { SECOND });
+    let sampled = last.snapshot.second().plus(if last.snapshot.flags().partial { 0 } else { SECOND });
     let end = parts.watermark_second().map_or(sampled, |end| end.max(sampled));
     Quality::measure(&covered, first.snapshot.second(), end, 0)
 }
@@ -174,11 +146,8 @@ fn show_live(frame: &mut OrderBookDataFrame, book: &LocalBook, issued: Option<Ti
     };
     frame.bid_volume = sum(&frame.bids);
     frame.ask_volume = sum(&frame.asks);
-    let best = frame
-        .bids
-        .first()
-        .zip(frame.asks.first())
-        .map(|(bid, ask)| (bid.price.get(), ask.price.get()));
+    let best =
+        frame.bids.first().zip(frame.asks.first()).map(|(bid, ask)| (bid.price.get(), ask.price.get()));
     frame.mid_price = best.map(|(bid, ask)| (bid + ask) / Decimal::TWO);
     frame.spread = best.map(|(bid, ask)| ask - bid);
     if let Some(size) = frame.points.last().map(|point| point.snapshot.bucket_size()) {

@@ -62,31 +62,19 @@ pub(crate) struct Answer {
 impl UnifiedDataProvider {
     /// A provider that reads from a store only.
     pub fn new(store: Arc<dyn MarketStore>, clock: Arc<dyn WallClock>, config: ProviderConfig) -> Self {
-        Self {
-            store,
-            cache: None,
-            live: None,
-            clock,
-            config: Arc::new(config),
-        }
+        Self { store, cache: None, live: None, clock, config: Arc::new(config) }
     }
 
     /// The same with a cache in front of the store.
     #[must_use]
     pub fn with_cache(self, cache: Arc<dyn HotCache>) -> Self {
-        Self {
-            cache: Some(cache),
-            ..self
-        }
+        Self { cache: Some(cache), ..self }
     }
 
     /// The same with a source of live books.
     #[must_use]
     pub fn with_live_books(self, live: Arc<dyn LiveBookSource>) -> Self {
-        Self {
-            live: Some(live),
-            ..self
-        }
+        Self { live: Some(live), ..self }
     }
 
     /// Counters of the cache, where there is one.
@@ -99,10 +87,7 @@ impl UnifiedDataProvider {
     /// # Errors
     /// [`ProviderError::Invalid`] naming the broken rule.
     pub fn instrument(&self, symbol: &str) -> Result<Instrument, ProviderError> {
-        Ok(Instrument::parse_with_default(
-            symbol,
-            &self.config.default_exchange,
-        )?)
+        Ok(Instrument::parse_with_default(symbol, &self.config.default_exchange)?)
     }
 
     /// Complete inference data at an instant: six timeframes, book, buckets, imbalances, indicators
@@ -117,15 +102,7 @@ impl UnifiedDataProvider {
         context_window: Duration,
     ) -> Result<InferenceDataFrame, ProviderError> {
         let instrument = self.instrument(symbol)?;
-        self.inference(
-            &instrument,
-            &Request {
-                timestamp,
-                context_window,
-                ..Request::default()
-            },
-        )
-        .await
+        self.inference(&instrument, &Request { timestamp, context_window, ..Request::default() }).await
     }
 
     /// [`get_inference_data`](Self::get_inference_data) with all options.
@@ -165,16 +142,8 @@ impl UnifiedDataProvider {
         limit: usize,
     ) -> Result<MultiTimeframeData, ProviderError> {
         let instrument = self.instrument(symbol)?;
-        self.multi_timeframe(
-            &instrument,
-            timeframes,
-            &Request {
-                timestamp,
-                limit,
-                ..Request::default()
-            },
-        )
-        .await
+        self.multi_timeframe(&instrument, timeframes, &Request { timestamp, limit, ..Request::default() })
+            .await
     }
 
     /// [`get_multi_timeframe_data`](Self::get_multi_timeframe_data) with all options.
@@ -188,15 +157,9 @@ impl UnifiedDataProvider {
         request: &Request,
     ) -> Result<MultiTimeframeData, ProviderError> {
         let started = self.clock.monotonic_micros();
-        let shape = FrameShape {
-            context_window: 0,
-            ..request.check(&self.config)?
-        };
+        let shape = FrameShape { context_window: 0, ..request.check(&self.config)? };
         let answer = self.answer(instrument, request, shape).await?;
-        let (covered, end) = (
-            answer.parts.covered(Stream::Trades),
-            answer.parts.watermark_second(),
-        );
+        let (covered, end) = (answer.parts.covered(Stream::Trades), answer.parts.watermark_second());
         let forming = answer.parts.forming()?;
         let mut candles = BTreeMap::new();
         for timeframe in timeframes {
@@ -210,19 +173,12 @@ impl UnifiedDataProvider {
         }
         if let Some(demanded) = request.min_quality {
             check_quality(
-                candles
-                    .iter()
-                    .map(|(tf, section)| (format!("ohlcv_{tf}"), &section.quality)),
+                candles.iter().map(|(tf, section)| (format!("ohlcv_{tf}"), &section.quality)),
                 demanded,
             )?;
         }
         let metadata = Some(self.metadata(&answer, request, started));
-        Ok(MultiTimeframeData {
-            symbol: instrument.clone(),
-            as_of: answer.as_of,
-            candles,
-            metadata,
-        })
+        Ok(MultiTimeframeData { symbol: instrument.clone(), as_of: answer.as_of, candles, metadata })
     }
 
     /// Gets the parts of an answer from the cache where it can prove them, else from the store.
@@ -233,47 +189,21 @@ impl UnifiedDataProvider {
         shape: FrameShape,
     ) -> Result<Answer, ProviderError> {
         let as_of = request.timestamp.unwrap_or(Timestamp::LATEST);
-        let query = FrameQuery {
-            instrument: instrument.clone(),
-            as_of,
-            shape,
-            knowledge: request.knowledge,
-        };
+        let query = FrameQuery { instrument: instrument.clone(), as_of, shape, knowledge: request.knowledge };
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(instrument));
         if let Some(clock) =
             issued.filter(|clock| request.strict && as_of > *clock && request.timestamp.is_some())
         {
-            return Err(ProviderError::Future {
-                instrument: instrument.clone(),
-                requested: as_of,
-                clock,
-            });
+            return Err(ProviderError::Future { instrument: instrument.clone(), requested: as_of, clock });
         }
-        if let Some(cache) = self
-            .cache
-            .as_ref()
-            .filter(|_| request.knowledge == Knowledge::AsRecorded)
+        if let Some(cache) = self.cache.as_ref().filter(|_| request.knowledge == Knowledge::AsRecorded)
             && let Some((as_of, parts)) = cache.frame_parts(&query)
         {
-            return Ok(Answer {
-                as_of,
-                parts,
-                source: DataSource::Cache,
-            });
+            return Ok(Answer { as_of, parts, source: DataSource::Cache });
         }
         let clock = self.resolve(instrument, request, issued).await?;
-        let parts = self
-            .store
-            .frame_parts(&FrameQuery {
-                as_of: clock,
-                ..query
-            })
-            .await?;
-        Ok(Answer {
-            as_of: clock,
-            parts,
-            source: DataSource::Database,
-        })
+        let parts = self.store.frame_parts(&FrameQuery { as_of: clock, ..query }).await?;
+        Ok(Answer { as_of: clock, parts, source: DataSource::Database })
     }
 
     /// The instant the store can answer for.
@@ -293,48 +223,28 @@ impl UnifiedDataProvider {
         let wanted = issued.map_or(flushed, |issued| issued.min(requested));
         if wanted > flushed && request.timestamp.is_some() {
             let reason = format!("the cache does not hold it, and the store has come to {flushed}");
-            return Err(ProviderError::Unavailable {
-                instrument: instrument.clone(),
-                as_of: wanted,
-                reason,
-            });
+            return Err(ProviderError::Unavailable { instrument: instrument.clone(), as_of: wanted, reason });
         }
         if request.strict && request.timestamp.is_some() {
-            return Err(ProviderError::Future {
-                instrument: instrument.clone(),
-                requested,
-                clock: flushed,
-            });
+            return Err(ProviderError::Future { instrument: instrument.clone(), requested, clock: flushed });
         }
         Ok(flushed)
     }
 
     async fn unknown(&self, instrument: &Instrument) -> Result<ProviderError, ProviderError> {
-        let known: Vec<String> = self
-            .store
-            .instruments()
-            .await?
-            .iter()
-            .take(8)
-            .map(ToString::to_string)
-            .collect();
+        let known: Vec<String> =
+            self.store.instruments().await?.iter().take(8).map(ToString::to_string).collect();
         let hint = if known.is_empty() {
             "; the store is empty".to_owned()
         } else {
             format!("; the store has {}", known.join(", "))
         };
-        Ok(ProviderError::UnknownInstrument {
-            instrument: instrument.clone(),
-            hint,
-        })
+        Ok(ProviderError::UnknownInstrument { instrument: instrument.clone(), hint })
     }
 
     pub(crate) fn metadata(&self, answer: &Answer, request: &Request, started: i64) -> FrameMetadata {
         let elapsed = self.clock.monotonic_micros().saturating_sub(started);
-        let staleness_us = request
-            .timestamp
-            .is_none()
-            .then(|| self.clock.now().since(answer.as_of));
+        let staleness_us = request.timestamp.is_none().then(|| self.clock.now().since(answer.as_of));
         let limit = i64::try_from(self.config.stale_after.as_micros()).unwrap_or(i64::MAX);
         FrameMetadata {
             data_source: answer.source,
@@ -349,9 +259,7 @@ impl UnifiedDataProvider {
 
 impl fmt::Debug for UnifiedDataProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnifiedDataProvider")
-            .field("store", &self.store.to_string())
-            .finish_non_exhaustive()
+        f.debug_struct("UnifiedDataProvider").field("store", &self.store.to_string()).finish_non_exhaustive()
     }
 }
 

@@ -80,21 +80,14 @@ impl Default for Request {
 impl Request {
     /// The default request for an instant.
     pub fn at(timestamp: Timestamp) -> Self {
-        Self {
-            timestamp: Some(timestamp),
-            ..Self::default()
-        }
+        Self { timestamp: Some(timestamp), ..Self::default() }
     }
 
     /// Checks the limits.
     pub(crate) fn check(&self, config: &ProviderConfig) -> Result<FrameShape, Violations> {
         let mut violations = Violations::default();
         if self.limit > config.max_limit {
-            violations.push(
-                "limit",
-                self.limit,
-                format!("must be at most {}", config.max_limit),
-            );
+            violations.push("limit", self.limit, format!("must be at most {}", config.max_limit));
         }
         if self.context_window > config.max_context_window {
             let limit = config.max_context_window.as_secs();
@@ -105,10 +98,6 @@ impl Request {
             );
         }
         let context_window = i64::try_from(self.context_window.as_micros()).unwrap_or(i64::MAX);
-        violations.into_result(FrameShape {
-            candles: self.limit,
-            context_window,
-            ..FrameShape::DEFAULT
-        })
+        violations.into_result(FrameShape { candles: self.limit, context_window, ..FrameShape::DEFAULT })
     }
 }

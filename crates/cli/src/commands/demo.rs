@@ -17,10 +17,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<u64> {
     let quiet = args.format == ObjectFormat::Json;
     let summary = if args.files.is_empty() {
         if !quiet {
-            println!(
-                "A simulated market of {} minutes, kept in memory:\n",
-                SIMULATED_SECONDS / 60
-            );
+            println!("A simulated market of {} minutes, kept in memory:\n", SIMULATED_SECONDS / 60);
         }
         simulate(&tape).await?
     } else {
@@ -52,10 +49,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<u64> {
 
 async fn simulate(tape: &Onetape) -> anyhow::Result<IngestSummary> {
     let instrument: Instrument = "binance:ETH/USDT".parse()?;
-    let market = SimulatedMarket {
-        seconds: SIMULATED_SECONDS,
-        ..SimulatedMarket::new(instrument, 7)
-    };
+    let market = SimulatedMarket { seconds: SIMULATED_SECONDS, ..SimulatedMarket::new(instrument, 7) };
     let pipeline = tape.ingestion();
     for message in market.messages() {
         pipeline

@@ -34,23 +34,11 @@ fn selection(range: &RangeArgs) -> anyhow::Result<Selection> {
         return Ok(Selection::Last(DEFAULT_LIMIT));
     }
     let start = range.from.unwrap_or(Timestamp::EARLIEST);
-    Ok(Selection::Range(TimeRange::try_new(
-        start,
-        range.to.unwrap_or(Timestamp::LATEST),
-    )?))
+    Ok(Selection::Range(TimeRange::try_new(start, range.to.unwrap_or(Timestamp::LATEST))?))
 }
 
 /// The instant the store can answer for: `at`, or its clock where that is earlier.
 async fn as_of(tape: &Onetape, instrument: &Instrument, at: Option<Timestamp>) -> anyhow::Result<Timestamp> {
-    let request = Request {
-        timestamp: at,
-        limit: 0,
-        context_window: Duration::ZERO,
-        ..Request::default()
-    };
-    Ok(tape
-        .provider()
-        .multi_timeframe(instrument, &[], &request)
-        .await?
-        .as_of)
+    let request = Request { timestamp: at, limit: 0, context_window: Duration::ZERO, ..Request::default() };
+    Ok(tape.provider().multi_timeframe(instrument, &[], &request).await?.as_of)
 }

@@ -19,14 +19,8 @@ const SHUTDOWN: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
     let mut feed = open(args.files, &args.tape, args.json)?;
-    let config = PipelineConfig {
-        batch_size: args.batch_size as usize,
-        ..PipelineConfig::default()
-    };
-    let tape = Onetape::builder(args.store.store)
-        .pipeline_config(config)
-        .open()
-        .await?;
+    let config = PipelineConfig { batch_size: args.batch_size as usize, ..PipelineConfig::default() };
+    let tape = Onetape::builder(args.store.store).pipeline_config(config).open().await?;
     let result = ingest(&tape, &mut feed).await;
     let lines = feed.inner.stats();
     let seconds = feed.progress.finish();
@@ -55,10 +49,7 @@ pub(crate) async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result
             Ok(summary)
         }
         None => {
-            pipeline
-                .shutdown(SHUTDOWN)
-                .await
-                .context("interrupted, and not everything could be written")?;
+            pipeline.shutdown(SHUTDOWN).await.context("interrupted, and not everything could be written")?;
             anyhow::bail!("interrupted; what was read is stored, and the same command goes on from there")
         }
     }
@@ -71,20 +62,13 @@ pub(crate) fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow:
     let inner = TapeFeed::open(
         files,
         BinanceParser::new(tape.market),
-        TapeOptions {
-            pace,
-            ..TapeOptions::default()
-        },
+        TapeOptions { pace, ..TapeOptions::default() },
     )?;
     let lateness = tape.lateness_ms.map(|millis| i64::from(millis) * 1_000);
     let market = rules(tape.market);
     let rules = lateness.map_or(market, |lateness| market.with_lateness(lateness));
     let progress = Progress::start(inner.progress().1, quiet);
-    Ok(Watched {
-        inner,
-        rules,
-        progress,
-    })
+    Ok(Watched { inner, rules, progress })
 }
 
 /// A tape feed with the rules asked for, that shows how far it has come.

@@ -17,10 +17,7 @@ pub(crate) fn print(frame: &InferenceDataFrame) {
     imbalances(frame);
     indicators(frame);
     if let Some(metadata) = &frame.metadata {
-        println!(
-            "from {:?} in {:.3} ms",
-            metadata.data_source, metadata.query_latency_ms
-        );
+        println!("from {:?} in {:.3} ms", metadata.data_source, metadata.query_latency_ms);
     }
 }
 
@@ -86,25 +83,12 @@ fn book(frame: &InferenceDataFrame) {
         book.asks().len()
     );
     println!("{table}");
-    let buckets: Vec<String> = frame
-        .orderbook_1s_agg
-        .iter()
-        .map(|bucket| canonical(bucket.price))
-        .collect();
+    let buckets: Vec<String> = frame.orderbook_1s_agg.iter().map(|bucket| canonical(bucket.price)).collect();
     println!("price buckets of {}: {}", book.bucket_size(), buckets.join(" "));
 }
 
 fn imbalances(frame: &InferenceDataFrame) {
-    let mut table = table(&[
-        "second",
-        "1s",
-        "5s",
-        "15s",
-        "60s",
-        "volume 5s",
-        "volume 60s",
-        "price range",
-    ]);
+    let mut table = table(&["second", "1s", "5s", "15s", "60s", "volume 5s", "volume 60s", "price range"]);
     let text = |value: Option<_>| value.map_or_else(|| "-".to_owned(), canonical);
     for row in frame.imbalances.iter().rev().take(SHOWN).rev() {
         table.add_row([
@@ -126,15 +110,7 @@ fn indicators(frame: &InferenceDataFrame) {
     let mut table = table(&["", "RSI 14", "MACD", "signal", "upper band", "middle", "lower"]);
     let text = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     for (timeframe, set) in &frame.indicators {
-        let IndicatorSet {
-            rsi_14,
-            macd,
-            macd_signal,
-            macd_hist: _,
-            bb_upper,
-            bb_middle,
-            bb_lower,
-        } = set;
+        let IndicatorSet { rsi_14, macd, macd_signal, macd_hist: _, bb_upper, bb_middle, bb_lower } = set;
         let values = [rsi_14, macd, macd_signal, bb_upper, bb_middle, bb_lower].map(|value| text(*value));
         table.add_row([vec![timeframe.to_string()], values.to_vec()].concat());
     }

@@ -56,31 +56,19 @@ impl<'a, T> Writer<'a, T> {
             RowFormat::Json => write!(out, "[")?,
             RowFormat::Table => {}
         }
-        Ok(Self {
-            columns,
-            format,
-            out,
-            count: 0,
-            shown: VecDeque::new(),
-        })
+        Ok(Self { columns, format, out, count: 0, shown: VecDeque::new() })
     }
 
     fn row(&mut self, row: &T) -> anyhow::Result<()> {
         match self.format {
             RowFormat::Csv => {
-                let fields: Vec<String> = (self.columns.fields)(row)
-                    .iter()
-                    .map(|field| quoted(field))
-                    .collect();
+                let fields: Vec<String> =
+                    (self.columns.fields)(row).iter().map(|field| quoted(field)).collect();
                 writeln!(self.out, "{}", fields.join(","))?;
             }
             RowFormat::Json => {
                 let separator = if self.count == 0 { "" } else { ",\n" };
-                write!(
-                    self.out,
-                    "{separator}{}",
-                    canonical::to_string(&(self.columns.json)(row))?
-                )?;
+                write!(self.out, "{separator}{}", canonical::to_string(&(self.columns.json)(row))?)?;
             }
             RowFormat::Table => {
                 if self.shown.len() == TABLE_ROWS {
@@ -105,11 +93,7 @@ impl<'a, T> Writer<'a, T> {
                 });
                 writeln!(self.out, "{table}")?;
                 if shown < self.count {
-                    writeln!(
-                        self.out,
-                        "the last {shown} of {} rows; --format csv shows all",
-                        self.count
-                    )?;
+                    writeln!(self.out, "the last {shown} of {} rows; --format csv shows all", self.count)?;
                 }
             }
         }

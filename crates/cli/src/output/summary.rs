@@ -6,15 +6,7 @@ use serde_json::json;
 
 /// For programs.
 pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow::Result<String> {
-    let IngestSummary {
-        messages,
-        stamped,
-        redelivered,
-        ignored,
-        quarantined,
-        passed_over,
-        ..
-    } = summary;
+    let IngestSummary { messages, stamped, redelivered, ignored, quarantined, passed_over, .. } = summary;
     let value = json!({
         "lines": lines.lines,
         "messages": messages,
@@ -48,11 +40,7 @@ pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> 
 
 /// For people.
 pub(crate) fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, store: &StoreUrl) {
-    let rate = if seconds > 0.0 {
-        summary.messages as f64 / seconds
-    } else {
-        0.0
-    };
+    let rate = if seconds > 0.0 { summary.messages as f64 / seconds } else { 0.0 };
     println!(
         "{} lines, {} messages in {seconds:.1} s ({rate:.0}/s) into {store}",
         lines.lines, summary.messages

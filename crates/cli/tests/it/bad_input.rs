@@ -19,8 +19,7 @@ fn bad_records_are_quarantined_and_the_rest_goes_on() {
     let bad = [
         GOOD.replace("\"t\":5", "\"t\":6").replace("2683.80", "NaN"),
         GOOD.replace("\"t\":5", "\"t\":7").replace("0.002", "-1"),
-        GOOD.replace("\"t\":5", "\"t\":8")
-            .replace("1723161255611", "1723161255"),
+        GOOD.replace("\"t\":5", "\"t\":8").replace("1723161255611", "1723161255"),
         GOOD.replace("ETHUSDT", "ETHXYZ"),
         GOOD[..GOOD.len() - 9].to_owned(),
         format!("1723161254340863867 {}", "x".repeat(10 << 20)),
@@ -59,13 +58,7 @@ fn a_truncated_archive_names_file_and_line() {
     file.write_all(&packed[..packed.len() / 2]).expect("written");
     let ran = replay("memory:", &[file.path().to_owned()], &[]);
     assert_eq!(ran.code, 1);
-    let name = file
-        .path()
-        .file_name()
-        .expect("name")
-        .to_str()
-        .expect("text")
-        .to_owned();
+    let name = file.path().file_name().expect("name").to_str().expect("text").to_owned();
     assert!(ran.err.contains(&name), "{}", ran.err);
 }
 

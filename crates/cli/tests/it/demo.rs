@@ -5,13 +5,7 @@ use crate::support::{onetape, tape};
 #[test]
 fn demo_shows_a_frame_without_any_database() {
     let out = onetape(&["demo"]).ok();
-    for word in [
-        "binance:ETH/USDT as of",
-        "order book",
-        "imbalances",
-        "RSI 14",
-        "forming",
-    ] {
+    for word in ["binance:ETH/USDT as of", "order book", "imbalances", "RSI 14", "forming"] {
         assert!(out.contains(word), "no `{word}` in:\n{out}");
     }
 }
@@ -36,47 +30,15 @@ fn demo_replays_a_given_tape() {
 #[test]
 fn usage_errors_exit_with_2_and_failures_with_1() {
     assert_eq!(onetape(&["replay"]).code, 2);
+    assert_eq!(onetape(&["query", "candles", "ETH/USDT", "--timeframe", "1s", "--store", "memory:"]).code, 2);
     assert_eq!(
-        onetape(&[
-            "query",
-            "candles",
-            "ETH/USDT",
-            "--timeframe",
-            "1s",
-            "--store",
-            "memory:"
-        ])
-        .code,
+        onetape(&["query", "candles", "binance:ETH/USDT", "--timeframe", "2s", "--store", "memory:"]).code,
         2
     );
-    assert_eq!(
-        onetape(&[
-            "query",
-            "candles",
-            "binance:ETH/USDT",
-            "--timeframe",
-            "2s",
-            "--store",
-            "memory:"
-        ])
-        .code,
-        2
-    );
-    let unknown = onetape(&[
-        "query",
-        "candles",
-        "binance:ETH/USDT",
-        "--timeframe",
-        "1s",
-        "--store",
-        "memory:",
-    ]);
+    let unknown =
+        onetape(&["query", "candles", "binance:ETH/USDT", "--timeframe", "1s", "--store", "memory:"]);
     assert_eq!(unknown.code, 1);
-    assert!(
-        unknown.err.contains("no data of binance:ETH/USDT"),
-        "{}",
-        unknown.err
-    );
+    assert!(unknown.err.contains("no data of binance:ETH/USDT"), "{}", unknown.err);
     let scheme = onetape(&["query", "trades", "binance:ETH/USDT", "--store", "mysql://x"]);
     assert!(scheme.code == 1 && scheme.err.contains("mysql"), "{}", scheme.err);
 }

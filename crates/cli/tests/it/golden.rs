@@ -19,10 +19,7 @@ fn assert_candles(store: &str) {
     for timeframe in ["1s", "1m", "5m"] {
         let out = query(store, "candles", &["--timeframe", timeframe, "--format", "csv"]).ok();
         let mut lines = out.lines();
-        assert_eq!(
-            lines.next(),
-            Some("timestamp,open,high,low,close,volume,trade_count,state")
-        );
+        assert_eq!(lines.next(), Some("timestamp,open,high,low,close,volume,trade_count,state"));
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
         let want = golden_rows(&format!("hft_spot_ETHUSDT_{timeframe}.csv"));
         assert_eq!(rows.len(), want.len(), "{timeframe}");
@@ -39,41 +36,25 @@ fn assert_candles(store: &str) {
 
 fn assert_trades(store: &str) {
     let out = query(store, "trades", &["--format", "csv"]).ok();
-    let ids: Vec<i64> = out
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').nth(1).expect("id").parse().expect("id"))
-        .collect();
+    let ids: Vec<i64> =
+        out.lines().skip(1).map(|line| line.split(',').nth(1).expect("id").parse().expect("id")).collect();
     assert_eq!(ids.len(), 14_515);
     assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]));
 }
 
 fn assert_imbalances(store: &str) {
     let out = query(store, "imbalances", &["--format", "csv"]).ok();
-    let rows: Vec<Vec<&str>> = out
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').collect())
-        .collect();
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let want = golden_rows("hft_spot_ETHUSDT_imbalance_windows.csv");
     assert_eq!(rows.len(), want.len());
     let number = |text: &str| {
-        if text.is_empty() {
-            String::new()
-        } else {
-            decimal(text)
-        }
+        if text.is_empty() { String::new() } else { decimal(text) }
     };
     for (row, want) in rows.iter().zip(&want) {
         // Columns: imbalance 1s 5s 15s 60s, volume 1s 5s 15s 60s, range; golden interleaves them.
-        let got = [
-            row[0], row[1], row[2], row[6], row[3], row[7], row[4], row[8], row[9],
-        ];
+        let got = [row[0], row[1], row[2], row[6], row[3], row[7], row[4], row[8], row[9]];
         assert_eq!(time(got[0]), time(&want[0]));
-        assert_eq!(
-            got[1..],
-            want[1..].iter().map(|field| number(field)).collect::<Vec<_>>()
-        );
+        assert_eq!(got[1..], want[1..].iter().map(|field| number(field)).collect::<Vec<_>>());
         assert_eq!(row[1], row[5]);
     }
 }
@@ -102,50 +83,31 @@ fn assert_books(store: &str) {
             book["ask_volume"].as_str().expect("volume").to_owned(),
             book["imbalance"].as_str().expect("imbalance").to_owned(),
         ];
-        let want: Vec<String> = row[1..]
-            .iter()
-            .enumerate()
-            .map(|(i, f)| if i == 0 { f.clone() } else { decimal(f) })
-            .collect();
+        let want: Vec<String> =
+            row[1..].iter().enumerate().map(|(i, f)| if i == 0 { f.clone() } else { decimal(f) }).collect();
         assert_eq!(got.as_slice(), want.as_slice(), "second {second}");
     }
 }
 
 fn assert_states(store: &str) {
-    let path = onetape_testkit::data::folder()
-        .expect("data")
-        .join("golden/hft_spot_ETHUSDT_book_states.json");
+    let path =
+        onetape_testkit::data::folder().expect("data").join("golden/hft_spot_ETHUSDT_book_states.json");
     let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("file")).expect("json");
     for (mark, state) in golden["ethusdt"].as_object().expect("marks") {
         let second = (mark != "final").then(|| time(mark).plus(-1_000_000).to_string());
-        let args: Vec<&str> = second
-            .iter()
-            .flat_map(|second| ["--second", second.as_str()])
-            .collect();
+        let args: Vec<&str> = second.iter().flat_map(|second| ["--second", second.as_str()]).collect();
         let shown = book(store, &args);
         assert_eq!(shown["sequence"], state["last_u"]);
         assert_eq!(shown["partial"], mark == "final");
-        let args = if mark == "final" {
-            vec!["--at", "2030-01-01"]
-        } else {
-            args
-        };
-        let out = query(
-            store,
-            "buckets",
-            &[&["--format", "csv"], args.as_slice()].concat(),
-        )
-        .ok();
+        let args = if mark == "final" { vec!["--at", "2030-01-01"] } else { args };
+        let out = query(store, "buckets", &[&["--format", "csv"], args.as_slice()].concat()).ok();
         let buckets = state["buckets_floor_1usd_top50"].as_object().expect("buckets");
         assert_eq!(out.lines().count(), buckets.len() + 1, "{mark}");
         for line in out.lines().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
             let want = &buckets[fields[1]];
             let volume = |i: usize| decimal(want[i].as_str().expect("volume"));
-            assert_eq!(
-                (fields[3].to_owned(), fields[5].to_owned()),
-                (volume(0), volume(2))
-            );
+            assert_eq!((fields[3].to_owned(), fields[5].to_owned()), (volume(0), volume(2)));
             assert_eq!(
                 (fields[4].to_owned(), fields[6].to_owned()),
                 (want[1].to_string(), want[3].to_string())
@@ -164,52 +126,28 @@ fn assert_indicators(store: &str) {
         .map(|i| (i, candles[i]["known_from"].as_i64().expect("closed")))
         .collect();
     let instants: String = sampled.iter().map(|(_, stamp)| format!("{stamp}\n")).collect();
-    let args = [
-        "query",
-        "inference",
-        "binance:ETH/USDT",
-        "--format",
-        "json",
-        "--at-stdin",
-        "--store",
-        store,
-    ];
+    let args = ["query", "inference", "binance:ETH/USDT", "--format", "json", "--at-stdin", "--store", store];
     let frames = onetape_with_input(&args, instants).ok();
     for ((i, _), frame) in sampled.iter().zip(frames.lines()) {
         let frame: Value = serde_json::from_str(frame).expect("json");
         let rows = frame["ohlcv_1s"]["rows"].as_array().expect("rows");
-        let last = rows
-            .iter()
-            .rev()
-            .find(|row| row["state"] == "traded")
-            .expect("closed");
+        let last = rows.iter().rev().find(|row| row["state"] == "traded").expect("closed");
         if last["open_time"] != candles[*i]["open_time"] {
             continue;
         }
         let got = &frame["indicators"]["1s"];
         let header = onetape_testkit::data::golden_header("indicators_hft_spot_ETHUSDT_1s.csv");
-        let column = |name: &str| {
-            header
-                .iter()
-                .position(|h| h.contains(name))
-                .map(|at| want[*i][at].as_str())
-        };
-        for (name, golden) in [
-            ("rsi_14", "rsi"),
-            ("macd_signal", "signal"),
-            ("bb_upper", "upper"),
-            ("bb_lower", "lower"),
-        ] {
+        let column =
+            |name: &str| header.iter().position(|h| h.contains(name)).map(|at| want[*i][at].as_str());
+        for (name, golden) in
+            [("rsi_14", "rsi"), ("macd_signal", "signal"), ("bb_upper", "upper"), ("bb_lower", "lower")]
+        {
             let want = column(golden).expect("column");
             match got[name].as_f64() {
                 None => assert!(want.is_empty(), "{name} at {i}: {want}"),
                 Some(value) => {
                     let want: f64 = want.parse().expect("number");
-                    let tolerance = if name == "rsi_14" {
-                        5e-5
-                    } else {
-                        (want.abs() * 1e-8).max(5e-9)
-                    };
+                    let tolerance = if name == "rsi_14" { 5e-5 } else { (want.abs() * 1e-8).max(5e-9) };
                     assert!((value - want).abs() <= tolerance, "{name} at {i}: {value} {want}");
                 }
             }
@@ -240,10 +178,7 @@ async fn without_lateness_44_trades_revise_and_the_candles_are_the_same() {
     assert_candles(db.url());
     let out = query(db.url(), "candles", &["--timeframe", "1s", "--format", "json"]).ok();
     let candles: Vec<Value> = serde_json::from_str(&out).expect("json");
-    let revisions: u64 = candles
-        .iter()
-        .filter_map(|candle| candle["revision"].as_u64())
-        .map(|r| r.saturating_sub(1))
-        .sum();
+    let revisions: u64 =
+        candles.iter().filter_map(|candle| candle["revision"].as_u64()).map(|r| r.saturating_sub(1)).sum();
     assert_eq!(revisions, 44);
 }

@@ -27,12 +27,8 @@ fn instrument() -> Instrument {
 }
 
 async fn messages() -> Option<Vec<FeedMessage>> {
-    let mut feed = TapeFeed::open(
-        tape()?.into(),
-        BinanceParser::new(Market::Spot),
-        TapeOptions::default(),
-    )
-    .expect("tape");
+    let mut feed = TapeFeed::open(tape()?.into(), BinanceParser::new(Market::Spot), TapeOptions::default())
+        .expect("tape");
     let mut events = Vec::new();
     while feed.next_batch(&mut events, 100_000).await.expect("tape") {}
     let message = |event| match event {
@@ -62,11 +58,8 @@ fn instants(messages: &[FeedMessage], rules: VenueRules) -> Vec<Timestamp> {
         past <= 1_000 || past >= SECOND - 1_000
     };
     let boundaries: Vec<_> = stamps.iter().filter(near).copied().collect();
-    let ties: Vec<_> = stamps
-        .windows(2)
-        .filter(|pair| pair[1].since(pair[0]) == 1)
-        .map(|pair| pair[1])
-        .collect();
+    let ties: Vec<_> =
+        stamps.windows(2).filter(|pair| pair[1].since(pair[0]) == 1).map(|pair| pair[1]).collect();
     let revised: Vec<Timestamp> = changes
         .candles
         .iter()
@@ -111,16 +104,9 @@ async fn frames_captured_live_equal_those_another_process_reads_afterwards() {
         pipeline.ingest(message, rules).await.expect("ingested");
         let issued = pipeline.issued(&instrument());
         if let Some(stamp) = wanted.next_if(|stamp| Some(**stamp) == issued) {
-            let frame = provider
-                .inference(&instrument(), &Request::default())
-                .await
-                .expect("frame");
-            from_cache += usize::from(
-                frame
-                    .metadata
-                    .as_ref()
-                    .is_some_and(|m| m.data_source == DataSource::Cache),
-            );
+            let frame = provider.inference(&instrument(), &Request::default()).await.expect("frame");
+            from_cache +=
+                usize::from(frame.metadata.as_ref().is_some_and(|m| m.data_source == DataSource::Cache));
             assert_eq!(frame.as_of, *stamp);
             live.insert(*stamp, frame.to_canonical_json());
         }
@@ -130,16 +116,8 @@ async fn frames_captured_live_equal_those_another_process_reads_afterwards() {
     store.close(Duration::from_secs(30)).await.expect("closed");
 
     let asked: String = live.keys().map(|stamp| format!("{}\n", stamp.micros())).collect();
-    let args = [
-        "query",
-        "inference",
-        "binance:ETH/USDT",
-        "--format",
-        "json",
-        "--at-stdin",
-        "--store",
-        db.url(),
-    ];
+    let args =
+        ["query", "inference", "binance:ETH/USDT", "--format", "json", "--at-stdin", "--store", db.url()];
     let out = onetape_with_input(&args, asked).ok();
     assert_eq!(out.lines().count(), live.len());
     for ((stamp, want), got) in live.iter().zip(out.lines()) {
@@ -154,11 +132,7 @@ async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
     let store = Arc::new(Onetape::open(db.url()).await.expect("store"));
     let pipeline = store.ingestion();
     let provider = store.provider();
-    let first = messages
-        .iter()
-        .filter_map(|message| message.sent_at)
-        .min()
-        .expect("times");
+    let first = messages.iter().filter_map(|message| message.sent_at).min().expect("times");
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..16_u64)
         .map(|reader| {
@@ -193,10 +167,7 @@ async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
         })
         .collect();
     for message in &messages {
-        pipeline
-            .ingest(message, VenueRules::BINANCE_SPOT)
-            .await
-            .expect("ingested");
+        pipeline.ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
     }
     pipeline.end_of_feed().await.expect("ended");
     done.store(true, Ordering::Release);
@@ -204,11 +175,7 @@ async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
     let mut compared = 0;
     for reader in readers {
         for (as_of, frame) in reader.await.expect("no panic") {
-            let after = fresh
-                .provider()
-                .inference(&instrument(), &Request::at(as_of))
-                .await
-                .expect("frame");
+            let after = fresh.provider().inference(&instrument(), &Request::at(as_of)).await.expect("frame");
             assert!(after.to_canonical_json() == frame, "frame at {as_of} changed");
             compared += 1;
         }
@@ -225,39 +192,20 @@ async fn records_with_later_stamps_change_no_earlier_frame() {
     let early = Onetape::open("memory:").await.expect("store");
     let late = Onetape::open("memory:").await.expect("store");
     for message in &messages[..cut] {
-        early
-            .ingestion()
-            .ingest(message, VenueRules::BINANCE_SPOT)
-            .await
-            .expect("ingested");
+        early.ingestion().ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
     }
     for message in &messages {
-        late.ingestion()
-            .ingest(message, VenueRules::BINANCE_SPOT)
-            .await
-            .expect("ingested");
+        late.ingestion().ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
     }
     early.ingestion().flush().await.expect("written");
     late.ingestion().flush().await.expect("written");
     let clock = early.ingestion().issued(&instrument()).expect("clock");
-    let first = messages
-        .iter()
-        .filter_map(|message| message.sent_at)
-        .min()
-        .expect("times");
+    let first = messages.iter().filter_map(|message| message.sent_at).min().expect("times");
     let mut random = Rng::new(9);
     for _ in 0..200 {
         let request = Request::at(first.plus(random.between(0, clock.since(first))));
-        let before = early
-            .provider()
-            .inference(&instrument(), &request)
-            .await
-            .expect("frame");
-        let after = late
-            .provider()
-            .inference(&instrument(), &request)
-            .await
-            .expect("frame");
+        let before = early.provider().inference(&instrument(), &request).await.expect("frame");
+        let after = late.provider().inference(&instrument(), &request).await.expect("frame");
         assert!(before.to_canonical_json() == after.to_canonical_json());
     }
 }

@@ -33,11 +33,7 @@ impl Ran {
 
 /// Runs `onetape` with the arguments.
 pub(crate) fn onetape(args: &[&str]) -> Ran {
-    Command::new(env!("CARGO_BIN_EXE_onetape"))
-        .args(args)
-        .output()
-        .expect("the binary runs")
-        .into()
+    Command::new(env!("CARGO_BIN_EXE_onetape")).args(args).output().expect("the binary runs").into()
 }
 
 /// Runs `onetape` with text on its standard input.
@@ -71,16 +67,7 @@ pub(crate) fn tape() -> Option<[PathBuf; 2]> {
 
 /// Replays files into a store; more arguments may follow.
 pub(crate) fn replay(store: &str, files: &[PathBuf], more: &[&str]) -> Ran {
-    let mut args = vec![
-        "replay",
-        "--exchange",
-        "binance",
-        "--market",
-        "spot",
-        "--json",
-        "--store",
-        store,
-    ];
+    let mut args = vec!["replay", "--exchange", "binance", "--market", "spot", "--json", "--store", store];
     args.extend(more);
     args.extend(files.iter().map(|file| file.to_str().expect("text path")));
     onetape(&args)

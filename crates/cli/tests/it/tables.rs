@@ -43,18 +43,12 @@ async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_sa
     let again: serde_json::Value = serde_json::from_str(&replay(once.url(), &files, &[]).ok()).expect("json");
     assert_eq!(again["rows"]["trades"], 0);
     assert_eq!(again["stamped"], 0);
-    assert!(
-        tables(once.url()).await == want,
-        "a second replay changed the tables"
-    );
+    assert!(tables(once.url()).await == want, "a second replay changed the tables");
 
     let folder = tempfile::tempdir().expect("folder");
     let lines = lines(&files);
-    let doubled = write(
-        folder.path(),
-        "doubled.jsonl",
-        lines.iter().flat_map(|line| [line.clone(), line.clone()]),
-    );
+    let doubled =
+        write(folder.path(), "doubled.jsonl", lines.iter().flat_map(|line| [line.clone(), line.clone()]));
     let plain = lines.join("\n").into_bytes();
     let packed = folder.path().join("packed.zst");
     std::fs::write(&packed, zstd::encode_all(plain.as_slice(), 1).expect("packed")).expect("written");
@@ -74,15 +68,10 @@ async fn a_restart_in_the_middle_gives_the_same_tables() {
     let want = tables(db.url()).await;
     let folder = tempfile::tempdir().expect("folder");
     let lines = lines(&files);
-    for (n, cut) in [700, lines.len() / 3, lines.len() / 2 + 11]
-        .into_iter()
-        .enumerate()
-    {
+    for (n, cut) in [700, lines.len() / 3, lines.len() / 2 + 11].into_iter().enumerate() {
         // A truncated archive is a crash of the feed: what came before is stored, the end is not orderly.
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("encoder");
-        encoder
-            .write_all(lines[..cut].join("\n").as_bytes())
-            .expect("packed");
+        encoder.write_all(lines[..cut].join("\n").as_bytes()).expect("packed");
         encoder.write_all(b"\n").expect("packed");
         encoder.flush().expect("packed");
         let unfinished = encoder.get_ref().clone();
@@ -92,10 +81,7 @@ async fn a_restart_in_the_middle_gives_the_same_tables() {
         let ran = replay(db.url(), &[path], &[]);
         assert_eq!(ran.code, 1, "a truncated tape is a failure: {}", ran.err);
         replay(db.url(), &files, &[]).ok();
-        assert!(
-            tables(db.url()).await == want,
-            "a restart after {cut} lines changed the tables"
-        );
+        assert!(tables(db.url()).await == want, "a restart after {cut} lines changed the tables");
     }
 }
 
@@ -112,10 +98,7 @@ async fn one_command_a_file_goes_on_where_the_first_ended() {
     let partials = split.matches("\"partial\":true").count();
     assert_eq!(partials, 2, "one partial sample at each orderly end");
     let out = crate::support::query(db.url(), "book", &["--format", "json"]).ok();
-    assert!(
-        out.contains("\"sequence\":35346924199"),
-        "the book goes on across commands"
-    );
+    assert!(out.contains("\"sequence\":35346924199"), "the book goes on across commands");
     let out = crate::support::query(db.url(), "coverage", &["--format", "csv"]).ok();
     assert!(!out.contains(",gap,"), "no gap between the commands");
 }

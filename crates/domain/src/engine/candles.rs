@@ -138,10 +138,15 @@ impl CandleBook {
                 changes.push(CandleChange { candle, replaces: before });
             }
         }
+        self.forget_loaded();
+        refused
+    }
+
+    /// Lets go of what was loaded for one message.
+    pub(super) fn forget_loaded(&mut self) {
         for series in &mut self.series {
             series.loaded.clear();
         }
-        refused
     }
 
     /// What the six periods of a trade sum up to with it; none where a volume does not fit.

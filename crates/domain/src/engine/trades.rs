@@ -208,6 +208,23 @@ impl TradeStream {
             self.resume(time, coverage, stamp, log);
             return;
         }
+        self.note(id, time, stamp, coverage, log);
+    }
+
+    /// Whether an id without a trade is news: it fills its place in the sequence, and nothing else.
+    pub fn expects(&self, id: i64) -> bool {
+        self.ids == TradeIds::Contiguous && self.aggregated != Some(true) && !self.contains(id)
+    }
+
+    /// Takes an id in; gaps it opens or closes go to the log.
+    pub fn note(
+        &mut self,
+        id: i64,
+        time: Timestamp,
+        stamp: Timestamp,
+        coverage: &mut StreamCoverage,
+        log: &mut Vec<CoverageRow>,
+    ) {
         let highest = self.seen.last_key_value().map(|(_, end)| *end);
         match (highest, self.highest_time) {
             (Some(highest), Some(before)) if id > highest + 1 => {

@@ -109,7 +109,7 @@ fn assert_state(book: &BookSnapshot, state: &Value) {
         assert_eq!((bucket.bid_volume.to_string(), bucket.ask_volume.to_string()), (text(0), text(2)));
         assert_eq!(
             (u64::from(bucket.bid_count), u64::from(bucket.ask_count)),
-            (want[1].as_u64().unwrap(), want[3].as_u64().unwrap())
+            (want[1].as_u64().expect("count"), want[3].as_u64().expect("count"))
         );
     }
 }

@@ -57,7 +57,9 @@ async fn frames(store: &Onetape) -> Latency {
     for _ in 0..FRAMES / BATCH {
         let start = now();
         for _ in 0..BATCH {
-            std::hint::black_box(provider.inference(&instrument(), &Request::default()).await.expect("frame"));
+            std::hint::black_box(
+                provider.inference(&instrument(), &Request::default()).await.expect("frame"),
+            );
         }
         latency.push_micros((now() - start) as f64 / BATCH as f64);
     }
@@ -71,11 +73,17 @@ async fn candles(store: &Onetape) {
         let request = Request { limit: 300, ..Request::default() };
         let start = now();
         for _ in 0..10 {
-            let data = provider.multi_timeframe(&instrument(), &[Timeframe::S1], &request).await.expect("candles");
+            let data =
+                provider.multi_timeframe(&instrument(), &[Timeframe::S1], &request).await.expect("candles");
             std::hint::black_box(data);
         }
         latency.push_micros((now() - start) as f64 / 10.0);
     }
     let (median, high) = (latency.quantile(0.5), latency.quantile(0.99));
-    row("latest 300 candles from cache", &format!("p50 {median:.1} µs, p99 {high:.1} µs"), "budget p50 2 µs", None);
+    row(
+        "latest 300 candles from cache",
+        &format!("p50 {median:.1} µs, p99 {high:.1} µs"),
+        "budget p50 2 µs",
+        None,
+    );
 }

@@ -20,7 +20,10 @@ pub(crate) fn instrument() -> Instrument {
 pub(crate) fn tape() -> Option<TapeFeed<BinanceParser>> {
     let folder = onetape_testkit::data::folder()?.join("binance_spot_raw");
     let files = ["ethusdt_20240808.gz", "ethusdt_20240809.gz"].map(|name| folder.join(name));
-    Some(TapeFeed::open(files.into(), BinanceParser::new(Market::Spot), TapeOptions::default()).expect("tape opens"))
+    Some(
+        TapeFeed::open(files.into(), BinanceParser::new(Market::Spot), TapeOptions::default())
+            .expect("tape opens"),
+    )
 }
 
 /// Everything on the tape, decoded.

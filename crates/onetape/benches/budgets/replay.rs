@@ -32,7 +32,12 @@ pub(crate) async fn run() {
     let floor_text = format!("{floor:.0} messages/s parsed, diffs in two BTreeMaps");
     row("parse only, from gzip", &format!("{parse:.0} messages/s"), &floor_text, Some(parse / floor));
     row("engine only, decoded messages", &format!("{engine:.0} messages/s"), "", None);
-    row("tape replay to memory store and cache", &format!("{whole:.0} messages/s"), &floor_text, Some(whole / floor));
+    row(
+        "tape replay to memory store and cache",
+        &format!("{whole:.0} messages/s"),
+        &floor_text,
+        Some(whole / floor),
+    );
 }
 
 fn rate((count, seconds): (usize, f64)) -> f64 {
@@ -58,7 +63,9 @@ async fn parse_and_trees() -> (usize, f64) {
     while feed.next_batch(&mut events, 4_096).await.expect("tape") {
         count += events.len();
         for event in events.drain(..) {
-            let onetape::ports::FeedEvent::Message(FeedMessage { payload: Payload::BookDiff(diff), .. }) = event else {
+            let onetape::ports::FeedEvent::Message(FeedMessage { payload: Payload::BookDiff(diff), .. }) =
+                event
+            else {
                 continue;
             };
             for (side, levels) in [(&mut bids, &diff.bids), (&mut asks, &diff.asks)] {

@@ -13,41 +13,19 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn trade(at: &str, id: TradeId, price: &str, size: &str) -> PushedTrade {
-    PushedTrade {
-        event_time: time(at),
-        id,
-        price: price.into(),
-        size: size.into(),
-        side: Side::Buy,
-    }
+    PushedTrade { event_time: time(at), id, price: price.into(), size: size.into(), side: Side::Buy }
 }
 
 #[tokio::test]
 async fn a_pushed_trade_is_in_the_next_frame_and_counts_once() {
     let tape = Onetape::open("memory:").await.expect("store");
     let pipeline = tape.ingestion();
-    let one = trade(
-        "2024-08-09T00:00:00.5Z",
-        TradeId::Text {
-            id: "a-1".into(),
-            sequence: None,
-        },
-        "10.5",
-        "2",
-    );
-    assert!(matches!(
-        pipeline.ingest_trade(&instrument(), &one).await,
-        Ok(Outcome::Stamped(_))
-    ));
-    assert_eq!(
-        pipeline.ingest_trade(&instrument(), &one).await.expect("known"),
-        Outcome::Redelivered
-    );
-    let frame = tape
-        .provider()
-        .get_inference_data("ETH/USDT", None, Duration::from_secs(60))
-        .await
-        .expect("frame");
+    let one =
+        trade("2024-08-09T00:00:00.5Z", TradeId::Text { id: "a-1".into(), sequence: None }, "10.5", "2");
+    assert!(matches!(pipeline.ingest_trade(&instrument(), &one).await, Ok(Outcome::Stamped(_))));
+    assert_eq!(pipeline.ingest_trade(&instrument(), &one).await.expect("known"), Outcome::Redelivered);
+    let frame =
+        tape.provider().get_inference_data("ETH/USDT", None, Duration::from_secs(60)).await.expect("frame");
     assert_eq!(frame.ohlcv_1s.rows.len(), 1);
     assert_eq!(frame.ohlcv_1s.rows[0].ohlcv().volume.to_string(), "2");
 }
@@ -91,35 +69,19 @@ async fn pushed_candles_roll_up_and_a_changed_one_revises_the_coarser_ones() {
             .expect("taken");
     }
     let five = |provider: UnifiedDataProvider| async move {
-        let data = provider
-            .get_multi_timeframe_data("ETH/USDT", &[Timeframe::M5], None, 10)
-            .await
-            .expect("candles");
+        let data =
+            provider.get_multi_timeframe_data("ETH/USDT", &[Timeframe::M5], None, 10).await.expect("candles");
         data.candles[&Timeframe::M5].rows.clone()
     };
     let rows = five(tape.provider()).await;
-    let volumes: Vec<String> = rows
-        .iter()
-        .map(|candle| candle.ohlcv().volume.to_string())
-        .collect();
-    assert_eq!(
-        (rows[0].state(), rows[1].state()),
-        (CandleState::Traded, CandleState::Forming)
-    );
+    let volumes: Vec<String> = rows.iter().map(|candle| candle.ohlcv().volume.to_string()).collect();
+    assert_eq!((rows[0].state(), rows[1].state()), (CandleState::Traded, CandleState::Forming));
     assert_eq!(volumes, ["5", "1"]);
 
-    pipeline
-        .ingest_ohlcv_candle(&instrument(), Timeframe::M1, &candle(2, "11", "4"))
-        .await
-        .expect("revised");
+    pipeline.ingest_ohlcv_candle(&instrument(), Timeframe::M1, &candle(2, "11", "4")).await.expect("revised");
     let rows = five(tape.provider()).await;
-    assert_eq!(
-        (rows[0].ohlcv().volume.to_string().as_str(), rows[0].revision()),
-        ("8", 2)
-    );
-    let same = pipeline
-        .ingest_ohlcv_candle(&instrument(), Timeframe::M1, &candle(2, "11", "4"))
-        .await;
+    assert_eq!((rows[0].ohlcv().volume.to_string().as_str(), rows[0].revision()), ("8", 2));
+    let same = pipeline.ingest_ohlcv_candle(&instrument(), Timeframe::M1, &candle(2, "11", "4")).await;
     assert_eq!(same.expect("known"), Outcome::Redelivered);
 }
 
@@ -129,57 +91,19 @@ async fn bad_candles_are_refused_with_their_reason() {
     let pipeline = tape.ingestion();
     let good = candle(0, "11", "1");
     let cases = [
-        (
-            RawCandle {
-                high: "8".into(),
-                ..good.clone()
-            },
-            "candle.high",
-        ),
-        (
-            RawCandle {
-                volume: "-1".into(),
-                ..good.clone()
-            },
-            "candle.volume",
-        ),
-        (
-            RawCandle {
-                open: "inf".into(),
-                ..good.clone()
-            },
-            "candle.open",
-        ),
-        (
-            RawCandle {
-                open_time: good.open_time / 1_000_000,
-                ..good.clone()
-            },
-            "seconds",
-        ),
-        (
-            RawCandle {
-                open_time: good.open_time + 1,
-                ..good.clone()
-            },
-            "grid",
-        ),
+        (RawCandle { high: "8".into(), ..good.clone() }, "candle.high"),
+        (RawCandle { volume: "-1".into(), ..good.clone() }, "candle.volume"),
+        (RawCandle { open: "inf".into(), ..good.clone() }, "candle.open"),
+        (RawCandle { open_time: good.open_time / 1_000_000, ..good.clone() }, "seconds"),
+        (RawCandle { open_time: good.open_time + 1, ..good.clone() }, "grid"),
     ];
     for (bad, word) in cases {
-        let error = pipeline
-            .ingest_ohlcv_candle(&instrument(), Timeframe::M1, &bad)
-            .await
-            .expect_err(word);
+        let error = pipeline.ingest_ohlcv_candle(&instrument(), Timeframe::M1, &bad).await.expect_err(word);
         assert!(error.to_string().contains(word), "{error}");
     }
-    pipeline
-        .ingest_ohlcv_candle(&instrument(), Timeframe::M1, &good)
-        .await
-        .expect("taken");
-    let other = pipeline
-        .ingest_ohlcv_candle(&instrument(), Timeframe::M5, &good)
-        .await
-        .expect_err("other timeframe");
+    pipeline.ingest_ohlcv_candle(&instrument(), Timeframe::M1, &good).await.expect("taken");
+    let other =
+        pipeline.ingest_ohlcv_candle(&instrument(), Timeframe::M5, &good).await.expect_err("other timeframe");
     assert!(other.to_string().contains("must be 1m"), "{other}");
 }
 
@@ -195,30 +119,17 @@ fn levels(prices: &[&str]) -> Vec<BookLevel> {
 async fn pushed_books_are_sampled_each_second_and_crossed_ones_refused() {
     let tape = Onetape::open("memory:").await.expect("store");
     let pipeline = tape.ingestion();
-    for (at, bid) in [
-        ("00:00:00.2", "99"),
-        ("00:00:00.9", "98"),
-        ("00:00:01.1", "97"),
-        ("00:00:02.5", "96"),
-    ] {
+    for (at, bid) in [("00:00:00.2", "99"), ("00:00:00.9", "98"), ("00:00:01.1", "97"), ("00:00:02.5", "96")]
+    {
         let at = time(&format!("2024-08-09T{at}Z"));
         let (bids, asks) = (levels(&[bid, "90"]), levels(&["100", "101"]));
-        pipeline
-            .ingest_orderbook_snapshot(&instrument(), at, &bids, &asks)
-            .await
-            .expect("taken");
+        pipeline.ingest_orderbook_snapshot(&instrument(), at, &bids, &asks).await.expect("taken");
     }
     pipeline.flush().await.expect("written");
     let provider = tape.provider();
-    let frame = provider
-        .get_order_book_data("ETH/USDT", None, BookAggregation::S1, 10)
-        .await
-        .expect("books");
-    let best: Vec<String> = frame
-        .points
-        .iter()
-        .map(|point| point.snapshot.bids()[0].price.to_string())
-        .collect();
+    let frame = provider.get_order_book_data("ETH/USDT", None, BookAggregation::S1, 10).await.expect("books");
+    let best: Vec<String> =
+        frame.points.iter().map(|point| point.snapshot.bids()[0].price.to_string()).collect();
     assert_eq!(best, ["98", "97"]);
     let crossed = pipeline
         .ingest_orderbook_snapshot(

@@ -98,10 +98,7 @@ impl Cluster {
     }
 
     fn start_on(&self, port: u16) -> Result<(), Error> {
-        let options: String = SERVER_SETTINGS
-            .iter()
-            .map(|setting| format!("-c {setting} "))
-            .collect();
+        let options: String = SERVER_SETTINGS.iter().map(|setting| format!("-c {setting} ")).collect();
         let result = run(self
             .postgres("pg_ctl")?
             .args(["start", "--wait", "--timeout=120", "--silent"])
@@ -122,10 +119,7 @@ impl Cluster {
             return Ok(false);
         }
         let mut stop = self.postgres("pg_ctl")?;
-        match run(stop
-            .args(["stop", "--mode=fast", "--silent", "--pgdata"])
-            .arg(&self.data))
-        {
+        match run(stop.args(["stop", "--mode=fast", "--silent", "--pgdata"]).arg(&self.data)) {
             // A server that was killed, and that its parent had not noticed yet, is down without having been shut down.
             Err(why) if self.is_running()? => Err(why),
             _ => Ok(true),
@@ -137,11 +131,7 @@ impl Cluster {
         if self.root.as_ref().is_some_and(|root| !root.exists()) {
             return Ok(false);
         }
-        let output = command::output(
-            self.postgres("pg_ctl")?
-                .args(["status", "--pgdata"])
-                .arg(&self.data),
-        )?;
+        let output = command::output(self.postgres("pg_ctl")?.args(["status", "--pgdata"]).arg(&self.data))?;
         Ok(output.status.success())
     }
 
@@ -157,9 +147,7 @@ impl Cluster {
     }
 
     fn log_tail(&self) -> String {
-        let read = self
-            .sh(r#"tail -n 20 "$1.log""#)
-            .and_then(|mut command| run(command.arg(&self.data)));
+        let read = self.sh(r#"tail -n 20 "$1.log""#).and_then(|mut command| run(command.arg(&self.data)));
         read.map_or_else(|error| error.to_string(), |text| command::tail(&text))
     }
 
@@ -172,10 +160,7 @@ impl Cluster {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, candidate))
             .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .map_err(Error::io("find a free port"))?;
-        Ok(listener
-            .local_addr()
-            .map_err(Error::io("find a free port"))?
-            .port())
+        Ok(listener.local_addr().map_err(Error::io("find a free port"))?.port())
     }
 
     fn sh(&self, script: &str) -> Result<Command, Error> {
@@ -201,9 +186,7 @@ impl Cluster {
             }
             None if is_root() => {
                 let mut command = Command::new("setpriv");
-                command
-                    .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
-                    .arg(program);
+                command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
                 command
             }
             None => Command::new(program),

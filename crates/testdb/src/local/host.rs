@@ -27,19 +27,9 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn cluster(self, home: &Path, name: &str) -> Result<Cluster, Error> {
         // As root the data belongs to `postgres`, who cannot reach into root's home.
-        let parent = if is_root() {
-            PathBuf::from("/var/lib/postgresql")
-        } else {
-            home.to_path_buf()
-        };
-        let parent = parent
-            .canonicalize()
-            .map_err(Error::io(format!("find {}", parent.display())))?;
-        Ok(Cluster {
-            root: None,
-            bin: self.bin,
-            data: parent.join(format!("{name}-pg{}", self.major)),
-        })
+        let parent = if is_root() { PathBuf::from("/var/lib/postgresql") } else { home.to_path_buf() };
+        let parent = parent.canonicalize().map_err(Error::io(format!("find {}", parent.display())))?;
+        Ok(Cluster { root: None, bin: self.bin, data: parent.join(format!("{name}-pg{}", self.major)) })
     }
 }
 
@@ -48,20 +38,13 @@ pub(crate) fn find() -> Result<Host, Error> {
     let mut hosts: Vec<Host> = pg_configs().iter().filter_map(|path| inspect(path)).collect();
     hosts.sort_by_key(|host| host.major);
     hosts.pop().ok_or_else(|| {
-        Error::Unusable(format!(
-            "no PostgreSQL {OLDEST} or newer with TimescaleDB is installed"
-        ))
+        Error::Unusable(format!("no PostgreSQL {OLDEST} or newer with TimescaleDB is installed"))
     })
 }
 
 fn pg_configs() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = crate::command::find("pg_config").into_iter().collect();
-    for folder in ROOTS
-        .iter()
-        .filter_map(|root| fs::read_dir(root).ok())
-        .flatten()
-        .flatten()
-    {
+    for folder in ROOTS.iter().filter_map(|root| fs::read_dir(root).ok()).flatten().flatten() {
         found.extend(Some(folder.path().join("bin/pg_config")).filter(|path| path.is_file()));
     }
     found
@@ -69,11 +52,7 @@ fn pg_configs() -> Vec<PathBuf> {
 
 /// The installation that a `pg_config` describes, if it is new enough and has TimescaleDB.
 fn inspect(pg_config: &Path) -> Option<Host> {
-    let ask = |option: &str| {
-        run(Command::new(pg_config).arg(option))
-            .ok()
-            .map(|text| text.trim().to_owned())
-    };
+    let ask = |option: &str| run(Command::new(pg_config).arg(option)).ok().map(|text| text.trim().to_owned());
     let major = major(&ask("--version")?)?;
     let bin = PathBuf::from(ask("--bindir")?);
     let control = PathBuf::from(ask("--sharedir")?).join("extension/timescaledb.control");

@@ -27,10 +27,7 @@ fn file(settings: &Settings) -> PathBuf {
 pub(crate) fn enter(settings: &Settings, cluster: &Cluster) -> Result<(), Error> {
     let folder = folder(&settings.home);
     fs::create_dir_all(&folder).map_err(Error::io(format!("create {}", folder.display())))?;
-    let entry = Entry {
-        state_dir: settings.state_dir.clone(),
-        cluster: cluster.clone(),
-    };
+    let entry = Entry { state_dir: settings.state_dir.clone(), cluster: cluster.clone() };
     let text = serde_json::to_vec_pretty(&entry).map_err(|e| Error::io("write the register")(e.into()))?;
     let file = file(settings);
     fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))
@@ -55,10 +52,7 @@ pub(crate) fn prune(home: &Path) {
         if entry.state_dir.parent().is_some_and(Path::exists) {
             continue;
         }
-        eprintln!(
-            "onetape-testdb: deleting the server of {}, which is gone",
-            entry.state_dir.display()
-        );
+        eprintln!("onetape-testdb: deleting the server of {}, which is gone", entry.state_dir.display());
         if entry.cluster.stop().and_then(|_| entry.cluster.delete()).is_ok() {
             let _ = fs::remove_file(&file);
         }

@@ -37,11 +37,7 @@ pub(crate) fn recipe_id() -> String {
 }
 
 pub(crate) fn cluster(root: PathBuf, name: &str) -> Cluster {
-    Cluster {
-        root: Some(root),
-        bin: BIN.into(),
-        data: Path::new(DATA).join(name),
-    }
+    Cluster { root: Some(root), bin: BIN.into(), data: Path::new(DATA).join(name) }
 }
 
 /// The root, made on first use. The caller holds the lock on `home`.
@@ -56,21 +52,13 @@ pub(crate) fn ensure(settings: &Settings) -> Result<PathBuf, Error> {
     // Made beside and renamed: the root is either whole or not there.
     let partial = root.with_extension("partial");
     if partial.exists() {
-        run(superuser
-            .command("rm")
-            .args(["-rf", "--one-file-system"])
-            .arg(&partial))?;
+        run(superuser.command("rm").args(["-rf", "--one-file-system"]).arg(&partial))?;
     }
     eprintln!(
         "onetape-testdb: making a Debian root with TimescaleDB in {} (once, about half a minute)",
         root.display()
     );
-    make(
-        superuser
-            .command("mmdebstrap")
-            .args(["--mode=root", "--format=directory"]),
-        &partial,
-    )?;
+    make(superuser.command("mmdebstrap").args(["--mode=root", "--format=directory"]), &partial)?;
     fs::rename(&partial, &root).map_err(Error::io(format!("name the finished root {}", root.display())))?;
     Ok(root)
 }
@@ -95,12 +83,7 @@ pub(crate) fn image_paths() -> (&'static str, String) {
 }
 
 fn make(mmdebstrap: &mut Command, target: &Path) -> Result<(), Error> {
-    run(mmdebstrap
-        .args(RECIPE)
-        .arg(format!("--include={PACKAGES}"))
-        .arg(SUITE)
-        .arg(target))
-    .map(drop)
+    run(mmdebstrap.args(RECIPE).arg(format!("--include={PACKAGES}")).arg(SUITE).arg(target)).map(drop)
 }
 
 fn mmdebstrap_is_there(superuser: Superuser, may_install: bool) -> Result<(), Error> {
@@ -120,11 +103,5 @@ fn mmdebstrap_is_there(superuser: Superuser, may_install: bool) -> Result<(), Er
             .args(arguments))
     };
     apt(&["update"])?;
-    apt(&[
-        "install",
-        "--no-install-recommends",
-        "mmdebstrap",
-        "debian-archive-keyring",
-    ])
-    .map(drop)
+    apt(&["install", "--no-install-recommends", "mmdebstrap", "debian-archive-keyring"]).map(drop)
 }

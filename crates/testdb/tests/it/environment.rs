@@ -33,20 +33,14 @@ fn a_missing_server_is_a_skip_of_one_line() {
         said.starts_with("SKIPPED, no test database: no TimescaleDB can be had here: container: "),
         "{said}"
     );
-    assert!(
-        said.contains("; local server: cannot create /dev/null/nowhere"),
-        "{said}"
-    );
+    assert!(said.contains("; local server: cannot create /dev/null/nowhere"), "{said}");
 }
 
 #[test]
 fn off_looks_for_none() {
     let output = without_any_server(&[("ONETAPE_TEST_DB", "off")]);
     assert!(output.status.success());
-    assert_eq!(
-        stderr(&output),
-        "SKIPPED, no test database: ONETAPE_TEST_DB=off\n"
-    );
+    assert_eq!(stderr(&output), "SKIPPED, no test database: ONETAPE_TEST_DB=off\n");
 }
 
 #[test]
@@ -54,24 +48,16 @@ fn a_required_server_that_is_missing_panics() {
     let output = without_any_server(&[("ONETAPE_TEST_DB", "required")]);
     let said = stderr(&output);
     assert!(!output.status.success(), "{said}");
-    assert!(
-        said.contains("a test database is required (ONETAPE_TEST_DB=required), but: "),
-        "{said}"
-    );
+    assert!(said.contains("a test database is required (ONETAPE_TEST_DB=required), but: "), "{said}");
 }
 
 #[test]
 fn a_named_server_that_does_not_answer_panics() {
-    let output = without_any_server(&[(
-        "ONETAPE_TEST_DATABASE_URL",
-        "postgres://postgres@127.0.0.1:1/postgres",
-    )]);
+    let output =
+        without_any_server(&[("ONETAPE_TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:1/postgres")]);
     let said = stderr(&output);
     assert!(!output.status.success(), "{said}");
-    assert!(
-        said.contains("no usable server answers at ONETAPE_TEST_DATABASE_URL: "),
-        "{said}"
-    );
+    assert!(said.contains("no usable server answers at ONETAPE_TEST_DATABASE_URL: "), "{said}");
 }
 
 #[test]
@@ -88,10 +74,5 @@ async fn a_named_server_is_used() {
         return;
     };
     let output = without_any_server(&[("ONETAPE_TEST_DATABASE_URL", server.url())]);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        server.url(),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), server.url(), "{}", stderr(&output));
 }

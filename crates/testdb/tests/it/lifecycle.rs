@@ -14,14 +14,7 @@ fn workspace(engines: Engines) -> Option<(TempDir, Settings)> {
     }
     let folder = TempDir::new().unwrap();
     let state_dir = folder.path().join("checkout/.onetape");
-    Some((
-        folder,
-        Settings {
-            state_dir,
-            engines,
-            ..settings
-        },
-    ))
+    Some((folder, Settings { state_dir, engines, ..settings }))
 }
 
 /// The server, or a visible skip where this kind cannot be had: another kind may be serving the other tests.
@@ -80,16 +73,11 @@ async fn a_server_that_died_is_started_anew() {
     let pid: i32 = {
         use sqlx::Connection;
         let mut admin = sqlx::PgConnection::connect(&first.url).await.unwrap();
-        let file: String = sqlx::query_scalar("SELECT pg_read_file('postmaster.pid')")
-            .fetch_one(&mut admin)
-            .await
-            .unwrap();
+        let file: String =
+            sqlx::query_scalar("SELECT pg_read_file('postmaster.pid')").fetch_one(&mut admin).await.unwrap();
         file.lines().next().unwrap().parse().unwrap()
     };
-    let killed = Command::new("kill")
-        .args(["-KILL", &pid.to_string()])
-        .status()
-        .unwrap();
+    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
     if !killed.success() {
         eprintln!("SKIPPED: the server runs as another user, who cannot be killed from here");
         down(&settings, true).await.unwrap();

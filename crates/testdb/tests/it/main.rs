@@ -34,10 +34,8 @@ async fn the_database_is_a_timescaledb() {
     .execute(&mut connection)
     .await
     .unwrap();
-    let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM show_chunks('t')")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let chunks: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM show_chunks('t')").fetch_one(&mut connection).await.unwrap();
     assert!(chunks > 5, "{chunks} chunks");
 }
 
@@ -46,17 +44,8 @@ async fn the_server_says_what_it_is() {
     let Some(server) = onetape_testdb::server().await else {
         return;
     };
-    let major: u32 = server
-        .postgres_version()
-        .split('.')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(
-        major >= 17 && server.timescale_version().starts_with("2."),
-        "{server}"
-    );
+    let major: u32 = server.postgres_version().split('.').next().unwrap().parse().unwrap();
+    assert!(major >= 17 && server.timescale_version().starts_with("2."), "{server}");
     let shown = server.to_string();
     assert!(shown.contains("Apache") || shown.contains("Community"), "{shown}");
 }
@@ -72,10 +61,7 @@ async fn two_databases_are_isolated() {
     };
     assert_ne!(one.url(), two.url());
 
-    sqlx::raw_sql("CREATE TABLE only_here ()")
-        .execute(&mut one.connect().await.unwrap())
-        .await
-        .unwrap();
+    sqlx::raw_sql("CREATE TABLE only_here ()").execute(&mut one.connect().await.unwrap()).await.unwrap();
     assert!(has_table(&one, "only_here").await);
     assert!(!has_table(&two, "only_here").await);
 }

@@ -20,10 +20,7 @@ async fn a_database_is_kept_when_its_test_panics() {
     assert!(exists(&admin_url, &name).await, "{name} is gone");
 
     let mut admin = PgConnection::connect(&admin_url).await.unwrap();
-    sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}""#))
-        .execute(&mut admin)
-        .await
-        .unwrap();
+    sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}""#)).execute(&mut admin).await.unwrap();
 }
 
 #[tokio::test]
@@ -38,8 +35,5 @@ async fn a_database_is_kept_on_request_and_named_after_its_test() {
     assert!(name.contains("named_after_its_test"), "{name}");
 
     let mut admin = PgConnection::connect(&admin_url).await.unwrap();
-    sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}""#))
-        .execute(&mut admin)
-        .await
-        .unwrap();
+    sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}""#)).execute(&mut admin).await.unwrap();
 }

@@ -17,9 +17,7 @@ use crate::{exists, has_table};
 pub(crate) fn numbered(family: &str, fingerprint: &str) -> Template {
     Template::new(family, fingerprint, |url| async move {
         let mut connection = PgConnection::connect(&url).await?;
-        connection
-            .execute("CREATE EXTENSION timescaledb; CREATE TABLE numbered AS SELECT 7 AS n")
-            .await?;
+        connection.execute("CREATE EXTENSION timescaledb; CREATE TABLE numbered AS SELECT 7 AS n").await?;
         connection.close().await
     })
 }
@@ -43,14 +41,10 @@ async fn a_template_is_built_once_and_anew_when_it_changes() {
     // The process id makes it this run's own: an earlier run's template would be found built.
     let template = |version: &str| {
         let built = built.clone();
-        Template::new(
-            "counted",
-            format!("{version} {}", std::process::id()),
-            move |_| {
-                built.fetch_add(1, Ordering::SeqCst);
-                async { Ok::<_, io::Error>(()) }
-            },
-        )
+        Template::new("counted", format!("{version} {}", std::process::id()), move |_| {
+            built.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, io::Error>(()) }
+        })
     };
     for (version, times) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
         let _db = TestDb::create(server.url(), &template(version)).await.unwrap();
@@ -64,15 +58,10 @@ async fn a_template_is_built_once_and_anew_when_it_changes() {
 #[tokio::test]
 async fn a_failed_builder_leaves_nothing_and_says_why() {
     let Some(server) = server().await else { return };
-    let template = Template::new("failing", "1", |_| async {
-        Err(io::Error::other("no such migration"))
-    });
+    let template = Template::new("failing", "1", |_| async { Err(io::Error::other("no such migration")) });
     let error = TestDb::create(server.url(), &template).await.unwrap_err();
     let said = chain(&error).to_string();
-    assert!(
-        said.contains(&template.database()) && said.ends_with("no such migration"),
-        "{said}"
-    );
+    assert!(said.contains(&template.database()) && said.ends_with("no such migration"), "{said}");
     assert!(!exists(server.url(), &template.database()).await);
 }
 
@@ -118,9 +107,6 @@ async fn drop_template(admin_url: &str, template: &Template) {
             .execute(&mut admin)
             .await
             .unwrap();
-        sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}" WITH (FORCE)"#))
-            .execute(&mut admin)
-            .await
-            .unwrap();
+        sqlx::raw_sql(&format!(r#"DROP DATABASE "{name}" WITH (FORCE)"#)).execute(&mut admin).await.unwrap();
     }
 }

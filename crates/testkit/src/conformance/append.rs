@@ -9,7 +9,9 @@ use onetape_domain::message::FullBook;
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ports::{MarketStore, StoreError, StoreErrorKind};
 
-use super::data::{COMPLETE, at, batch, becomes, book, candle, clock_at, eth, imbalances, market, price, size, trade};
+use super::data::{
+    COMPLETE, at, batch, becomes, book, candle, clock_at, eth, imbalances, market, price, size, trade,
+};
 use super::{Case, Verdict, case, ensure, same, same_dump};
 use crate::dump::dump;
 use crate::reference::Reference;
@@ -18,21 +20,60 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case!(a_written_tape_gives_the_tables_of_the_model, "After success, reads see the batch, all of it."),
         case!(a_batch_written_twice_changes_nothing, "Writing the same batch again changes nothing."),
-        case!(a_tape_written_again_from_the_start_changes_nothing, "Replayed batches change nothing; the clock does not go back."),
-        case!(a_wrong_expected_clock_is_a_conflict_that_changes_nothing, "If the stored clock is another, the call fails with Conflict and changes nothing."),
-        case!(an_older_batch_succeeds_and_the_clock_stays, "At or past the batch's own, the call succeeds and the clock MUST NOT go back."),
-        case!(a_batch_at_or_before_the_clock_writes_nothing, "At or past the batch's own clock the batch counts as written before: no row of it is added."),
+        case!(
+            a_tape_written_again_from_the_start_changes_nothing,
+            "Replayed batches change nothing; the clock does not go back."
+        ),
+        case!(
+            a_wrong_expected_clock_is_a_conflict_that_changes_nothing,
+            "If the stored clock is another, the call fails with Conflict and changes nothing."
+        ),
+        case!(
+            an_older_batch_is_a_conflict_and_the_clock_stays,
+            "If the stored clock is past the batch's own, the call fails with Conflict; the clock MUST NOT go back."
+        ),
+        case!(
+            a_batch_at_the_stored_clock_writes_nothing,
+            "At the batch's own clock the batch counts as written before: the call succeeds without adding a row."
+        ),
         case!(a_stored_row_stays_as_it_is, "A row that is already stored MUST stay as it is."),
-        case!(a_candle_only_replaces_a_lower_revision, "A candle version MUST only replace one of a lower revision."),
-        case!(a_replaced_candle_moves_to_the_superseded, "The replaced version moves to the superseded ones with known_to = the new known_from."),
-        case!(several_versions_of_a_candle_in_one_batch, "Several versions of one candle in a batch are applied in order."),
+        case!(
+            a_candle_only_replaces_a_lower_revision,
+            "A candle version MUST only replace one of a lower revision."
+        ),
+        case!(
+            a_replaced_candle_moves_to_the_superseded,
+            "The replaced version moves to the superseded ones with known_to = the new known_from."
+        ),
+        case!(
+            several_versions_of_a_candle_in_one_batch,
+            "Several versions of one candle in a batch are applied in order."
+        ),
         case!(a_batch_without_rows_moves_the_clock, "A batch is its rows and its clock."),
-        case!(a_clock_without_a_book_removes_the_stored_book, "A clock without a book MUST remove a stored full-depth book."),
-        case!(a_book_is_added_to_the_stored_clock, "A batch that continues from the stored clock at its very stamp gives it its book."),
-        case!(a_cancelled_append_is_written_whole_or_not_at_all, "All of a batch becomes visible at once or not at all, also when the call is cancelled.", Cancellation),
+        case!(
+            a_clock_without_a_book_removes_the_stored_book,
+            "A clock without a book MUST remove a stored full-depth book."
+        ),
+        case!(
+            a_book_is_added_to_the_stored_clock,
+            "A batch that continues from the stored clock at its very stamp gives it its book."
+        ),
+        case!(
+            a_cancelled_append_is_written_whole_or_not_at_all,
+            "All of a batch becomes visible at once or not at all, also when the call is cancelled.",
+            Cancellation
+        ),
         case!(of_two_writers_one_wins, "Another writer that has moved the clock is a Conflict.", Concurrency),
-        case!(the_same_batch_from_two_callers_at_once_is_written_once, "The same batch at once from two callers succeeds twice and is stored once.", Concurrency),
-        case!(a_reader_never_sees_part_of_a_batch, "All of a batch MUST become visible at once.", Concurrency),
+        case!(
+            the_same_batch_from_two_callers_at_once_is_written_once,
+            "The same batch at once from two callers succeeds twice and is stored once.",
+            Concurrency
+        ),
+        case!(
+            a_reader_never_sees_part_of_a_batch,
+            "All of a batch MUST become visible at once.",
+            Concurrency
+        ),
     ]
 }
 
@@ -108,7 +149,7 @@ async fn conflicts(
     }
 }
 
-async fn an_older_batch_succeeds_and_the_clock_stays(store: Arc<dyn MarketStore>) -> Verdict {
+async fn an_older_batch_is_a_conflict_and_the_clock_stays(store: Arc<dyn MarketStore>) -> Verdict {
     let first = batch(at(1), Changes { trades: vec![trade(at(1), 1, at(1))], ..Changes::default() });
     let mut second = batch(at(2), Changes { trades: vec![trade(at(2), 2, at(2))], ..Changes::default() });
     second.clock.book = Some(full_book(3));
@@ -116,22 +157,24 @@ async fn an_older_batch_succeeds_and_the_clock_stays(store: Arc<dyn MarketStore>
     store.append(&second, Some(at(1))).await?;
     let before = dump(&*store, &eth()).await?;
     for expected in [None, Some(at(0)), Some(at(1)), Some(at(2))] {
-        store.append(&first, expected).await?;
+        let refused = store.append(&first, expected).await;
+        let kind = refused.err().map(|error| error.kind());
+        ensure!(kind == Some(StoreErrorKind::Conflict), "an older batch gave {kind:?}");
         same_dump("the older batch again", &dump(&*store, &eth()).await?, &before)?;
     }
     ensure!(store.flushed(&eth()).await? == Some(at(2)), "the clock went back");
     Ok(())
 }
 
-async fn a_batch_at_or_before_the_clock_writes_nothing(store: Arc<dyn MarketStore>) -> Verdict {
+async fn a_batch_at_the_stored_clock_writes_nothing(store: Arc<dyn MarketStore>) -> Verdict {
     let rows = |id| Changes { trades: vec![trade(at(id), id, at(id))], ..Changes::default() };
     store.append(&batch(at(5), rows(5)), None).await?;
     let before = dump(&*store, &eth()).await?;
-    for (expected, id) in [(None, 4), (Some(at(3)), 4), (Some(at(4)), 5)] {
-        let mut other = batch(at(id), rows(id));
+    for expected in [None, Some(at(3)), Some(at(4))] {
+        let mut other = batch(at(5), rows(5));
         other.changes.trades[0].key.sequence = 77;
         store.append(&other, expected).await?;
-        same_dump("another writer's older batch", &dump(&*store, &eth()).await?, &before)?;
+        same_dump("a batch whose acknowledgement was lost", &dump(&*store, &eth()).await?, &before)?;
     }
     Ok(())
 }
@@ -153,7 +196,11 @@ async fn a_stored_row_stays_as_it_is(store: Arc<dyn MarketStore>) -> Verdict {
     again.imbalances[0].bid_volume = size("5");
     store.append(&batch(at(3), again), Some(at(2))).await?;
     let after = dump(&*store, &eth()).await?;
-    let rows = |text: &str| text.lines().filter(|line| !line.starts_with("clock") && !line.starts_with("flushed")).fold(String::new(), |all, line| all + line + "\n");
+    let rows = |text: &str| {
+        text.lines()
+            .filter(|line| !line.starts_with("clock") && !line.starts_with("flushed"))
+            .fold(String::new(), |all, line| all + line + "\n")
+    };
     same_dump("rows with stored keys", &rows(&after), &rows(&before))
 }
 
@@ -175,7 +222,9 @@ async fn a_candle_only_replaces_a_lower_revision(store: Arc<dyn MarketStore>) ->
 
 async fn a_replaced_candle_moves_to_the_superseded(store: Arc<dyn MarketStore>) -> Verdict {
     let key = CandleKey { timeframe: Timeframe::M5, open_time: at(300) };
-    let versions: Vec<_> = (1..=4).map(|revision| candle(Timeframe::M5, at(300), revision, at(700 + i64::from(revision)))).collect();
+    let versions: Vec<_> = (1..=4)
+        .map(|revision| candle(Timeframe::M5, at(300), revision, at(700 + i64::from(revision))))
+        .collect();
     let mut expected = None;
     let mut before = None;
     for version in &versions {
@@ -193,9 +242,13 @@ async fn a_replaced_candle_moves_to_the_superseded(store: Arc<dyn MarketStore>) 
 }
 
 async fn several_versions_of_a_candle_in_one_batch(store: Arc<dyn MarketStore>) -> Verdict {
-    let versions: Vec<_> = (1..=5).map(|revision| candle(Timeframe::S1, at(5), revision, at(6 + i64::from(revision)))).collect();
-    let first: Vec<CandleChange> = (0..3).map(|place: usize| becomes(versions[place], place.checked_sub(1).map(|before| versions[before]))).collect();
-    let second: Vec<CandleChange> = (3..5).map(|place: usize| becomes(versions[place], Some(versions[place - 1]))).collect();
+    let versions: Vec<_> =
+        (1..=5).map(|revision| candle(Timeframe::S1, at(5), revision, at(6 + i64::from(revision)))).collect();
+    let first: Vec<CandleChange> = (0..3)
+        .map(|place: usize| becomes(versions[place], place.checked_sub(1).map(|before| versions[before])))
+        .collect();
+    let second: Vec<CandleChange> =
+        (3..5).map(|place: usize| becomes(versions[place], Some(versions[place - 1]))).collect();
     let mut model = Reference::new(eth());
     let mut expected = None;
     for (issued, candles) in [(9, first), (11, second)] {
@@ -276,7 +329,11 @@ async fn a_cancelled_append_is_written_whole_or_not_at_all(store: Arc<dyn Market
             same_dump(&format!("batch {number} dropped after {polls} polls"), &found, &model.dump())?;
         }
         store.append(batch, expected).await?;
-        same_dump(&format!("batch {number} again after its cancellation"), &dump(&*store, &eth()).await?, &model.dump())?;
+        same_dump(
+            &format!("batch {number} again after its cancellation"),
+            &dump(&*store, &eth()).await?,
+            &model.dump(),
+        )?;
         expected = Some(batch.clock.issued);
     }
     Ok(())
@@ -297,7 +354,11 @@ async fn yield_once() {
 }
 
 /// Appends, repeating once what lost a race in the database and was told to try again.
-async fn settled(store: &dyn MarketStore, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+async fn settled(
+    store: &dyn MarketStore,
+    batch: &TapeBatch,
+    expected: Option<Timestamp>,
+) -> Result<(), StoreError> {
     match store.append(batch, expected).await {
         Err(error) if error.is_retryable() => store.append(batch, expected).await,
         outcome => outcome,
@@ -309,23 +370,43 @@ async fn of_two_writers_one_wins(store: Arc<dyn MarketStore>) -> Verdict {
     for round in 0..10 {
         let stored = store.flushed(&eth()).await?;
         let stamp = |writer: i64| at(10 * (round + 1)).plus(writer);
-        let rows = |writer: i64| Changes { trades: vec![trade(at(round), round * 2 + writer, stamp(writer))], ..Changes::default() };
+        let rows = |writer: i64| Changes {
+            trades: vec![trade(at(round), round * 2 + writer, stamp(writer))],
+            ..Changes::default()
+        };
         // The later one first: where it wins, the earlier one counts as written before, so both may succeed.
         let (late, early) = (batch(stamp(1), rows(1)), batch(stamp(0), rows(0)));
-        let (late, early) = future::join(settled(&*store, &late, stored), settled(&*store, &early, stored)).await;
+        let (late, early) =
+            future::join(settled(&*store, &late, stored), settled(&*store, &early, stored)).await;
         let clock = store.flushed(&eth()).await?;
         let query = super::data::everything();
         let trades: Vec<_> = futures::TryStreamExt::try_collect::<Vec<_>>(store.stream_trades(query)).await?;
-        let new: Vec<_> = trades.iter().filter(|trade| trade.key.event_time == at(round)).map(|trade| trade.available_at).collect();
+        let new: Vec<_> = trades
+            .iter()
+            .filter(|trade| trade.key.event_time == at(round))
+            .map(|trade| trade.available_at)
+            .collect();
         match (late, early) {
             (Ok(()), Ok(())) => {
-                ensure!(clock == Some(stamp(1)), "round {round}: both succeeded, so the later clock must stand: {clock:?}");
-                ensure!(new == [stamp(1)], "round {round}: rows of {new:?} where only the later batch was in time");
+                ensure!(
+                    clock == Some(stamp(1)),
+                    "round {round}: both succeeded, so the later clock must stand: {clock:?}"
+                );
+                ensure!(
+                    new == [stamp(1)],
+                    "round {round}: rows of {new:?} where only the later batch was in time"
+                );
             }
             (Err(error), Ok(())) => {
                 ensure!(error.kind() == StoreErrorKind::Conflict, "round {round}: the loser got {error}");
-                ensure!(clock == Some(stamp(0)), "round {round}: the earlier one won but the clock is {clock:?}");
-                ensure!(new == [stamp(0)], "round {round}: rows of {new:?} where only the earlier batch was in time");
+                ensure!(
+                    clock == Some(stamp(0)),
+                    "round {round}: the earlier one won but the clock is {clock:?}"
+                );
+                ensure!(
+                    new == [stamp(0)],
+                    "round {round}: rows of {new:?} where only the earlier batch was in time"
+                );
             }
             (late, early) => return Err(format!("round {round}: late {late:?}, early {early:?}").into()),
         }
@@ -337,7 +418,8 @@ async fn the_same_batch_from_two_callers_at_once_is_written_once(store: Arc<dyn 
     let mut expected = None;
     let mut model = Reference::new(eth());
     for batch in market().batches().iter().take(10) {
-        let (left, right) = future::join(settled(&*store, batch, expected), settled(&*store, batch, expected)).await;
+        let (left, right) =
+            future::join(settled(&*store, batch, expected), settled(&*store, batch, expected)).await;
         left?;
         right?;
         expected = Some(batch.clock.issued);

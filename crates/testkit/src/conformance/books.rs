@@ -12,22 +12,46 @@ use onetape_ports::{BookQuery, MarketStore, Selection, TimeQuery};
 use rust_decimal::Decimal;
 
 use super::data::{
-    ALL, COMPLETE, PARTIAL, at, batch, book, eth, everything, imbalances, instants, instrument, market, price, range,
-    size, write,
+    ALL, COMPLETE, PARTIAL, at, batch, book, eth, everything, imbalances, instants, instrument, market,
+    price, range, size, write,
 };
 use super::{Case, Failure, Verdict, case, ensure, same};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case!(books_of_a_tape_at_many_instants_are_those_of_the_model, "Samples by second, then stamp, oldest first, known at the instant."),
-        case!(a_superseded_partial_sample_is_left_out_unless_asked_for, "A partial sample known at the instant is left out where a complete one of its second is known too."),
+        case!(
+            books_of_a_tape_at_many_instants_are_those_of_the_model,
+            "Samples by second, then stamp, oldest first, known at the instant."
+        ),
+        case!(
+            a_superseded_partial_sample_is_left_out_unless_asked_for,
+            "A partial sample known at the instant is left out where a complete one of its second is known too."
+        ),
         case!(the_last_book_is_the_one_last_available, "The greatest (available_at, second)."),
-        case!(the_last_book_of_each_minute_the_book_has_gone_past, "The sample with the greatest second below the minute's end, of minutes the book has gone past."),
-        case!(a_book_range_is_half_open_and_last_n_counts_samples, "All samples whose second lies in the range, or the last n."),
-        case!(a_book_keeps_every_level_and_field, "Levels, volumes, sequence, times and flags come back as written."),
-        case!(stored_buckets_are_those_of_the_snapshot, "Stored buckets by second, stamp and price equal PriceBucket::of."),
-        case!(buckets_of_superseded_partials_are_left_out, "Buckets of superseded partial samples are left out."),
-        case!(imbalances_of_a_tape_at_many_instants_are_those_of_the_model, "Imbalances by second, known at the instant, oldest first."),
+        case!(
+            the_last_book_of_each_minute_the_book_has_gone_past,
+            "The sample with the greatest second below the minute's end, of minutes the book has gone past."
+        ),
+        case!(
+            a_book_range_is_half_open_and_last_n_counts_samples,
+            "All samples whose second lies in the range, or the last n."
+        ),
+        case!(
+            a_book_keeps_every_level_and_field,
+            "Levels, volumes, sequence, times and flags come back as written."
+        ),
+        case!(
+            stored_buckets_are_those_of_the_snapshot,
+            "Stored buckets by second, stamp and price equal PriceBucket::of."
+        ),
+        case!(
+            buckets_of_superseded_partials_are_left_out,
+            "Buckets of superseded partial samples are left out."
+        ),
+        case!(
+            imbalances_of_a_tape_at_many_instants_are_those_of_the_model,
+            "Imbalances by second, known at the instant, oldest first."
+        ),
         case!(imbalances_keep_null_and_every_digit, "An undefined value is null, not zero."),
     ]
 }
@@ -44,7 +68,9 @@ async fn books_of_a_tape_at_many_instants_are_those_of_the_model(store: Arc<dyn 
     market().write(&*store).await?;
     let model = market().reference();
     for as_of in instants(market(), 12) {
-        for selection in [ALL, range(at(-30), at(10)), Selection::Last(1), Selection::Last(0), Selection::Last(20)] {
+        for selection in
+            [ALL, range(at(-30), at(10)), Selection::Last(1), Selection::Last(0), Selection::Last(20)]
+        {
             for (last_of_minute, superseded_partials) in [(false, false), (false, true), (true, false)] {
                 let query = BookQuery { last_of_minute, superseded_partials, ..query(selection, as_of) };
                 same(&format!("{query:?}"), &read(&*store, &query).await?, &model.select_books(&query))?;
@@ -62,7 +88,8 @@ async fn a_superseded_partial_sample_is_left_out_unless_asked_for(store: Arc<dyn
     let complete = book(at(10), at(30), COMPLETE, 4);
     let books = vec![before.clone(), partial.clone(), complete.clone()];
     write(&*store, at(30), Changes { books, ..Changes::default() }).await?;
-    let (shown, both) = (vec![before.clone(), partial.clone()], vec![before.clone(), partial.clone(), complete.clone()]);
+    let (shown, both) =
+        (vec![before.clone(), partial.clone()], vec![before.clone(), partial.clone(), complete.clone()]);
     let cases = [
         (at(10), vec![before.clone()], vec![before.clone()]),
         (at(10).plus(500), shown.clone(), shown.clone()),
@@ -123,7 +150,11 @@ async fn the_last_book_of_each_minute_the_book_has_gone_past(store: Arc<dyn Mark
         (Timestamp::LATEST, vec![59, 110]),
     ];
     let of = |wanted: &[i64]| -> Vec<Arc<BookSnapshot>> {
-        books.iter().filter(|book| wanted.iter().any(|second| at(*second) == book.second())).cloned().collect()
+        books
+            .iter()
+            .filter(|book| wanted.iter().any(|second| at(*second) == book.second()))
+            .cloned()
+            .collect()
     };
     for (as_of, wanted) in cases {
         same(&format!("as of {as_of}"), &read(&*store, &minutes(ALL, as_of)).await?, &of(&wanted))?;
@@ -139,7 +170,9 @@ async fn the_last_book_of_each_minute_the_book_has_gone_past(store: Arc<dyn Mark
 async fn a_book_range_is_half_open_and_last_n_counts_samples(store: Arc<dyn MarketStore>) -> Verdict {
     let books: Vec<_> = (0..10).map(|second| book(at(second), at(second + 1), COMPLETE, 2)).collect();
     write(&*store, at(10), Changes { books: books.clone(), ..Changes::default() }).await?;
-    for (start, end, expected) in [(at(2), at(5), 2..5), (at(2).plus(1), at(5).plus(1), 3..6), (at(4), at(4), 4..4)] {
+    for (start, end, expected) in
+        [(at(2), at(5), 2..5), (at(2).plus(1), at(5).plus(1), 3..6), (at(4), at(4), 4..4)]
+    {
         let got = read(&*store, &query(range(start, end), Timestamp::LATEST)).await?;
         same(&format!("[{start}, {end})"), &got, &books[expected])?;
     }
@@ -165,20 +198,28 @@ async fn a_book_keeps_every_level_and_field(store: Arc<dyn MarketStore>) -> Verd
     };
     let books = [
         // Prices and sizes whose own scale differs from level to level.
-        parts(1, vec![level("0.5", "1000000"), level("0.000000000001", "0.000000000001")], vec![level("1", "0.125"), level("1000000", "7")]),
+        parts(
+            1,
+            vec![level("0.5", "1000000"), level("0.000000000001", "0.000000000001")],
+            vec![level("1", "0.125"), level("1000000", "7")],
+        ),
         parts(2, vec![], vec![level("12.34", "1")]),
         parts(3, vec![level("12.34", "1")], vec![]),
         parts(4, vec![], vec![]),
         parts(5, vec![level("90000.10", "3.00"), level("90000", "1")], vec![level("90000.2", "0.00001")]),
     ];
-    let books: Result<Vec<_>, _> = books.into_iter().map(|parts| BookSnapshot::try_new(parts).map(Arc::new)).collect();
+    let books: Result<Vec<_>, _> =
+        books.into_iter().map(|parts| BookSnapshot::try_new(parts).map(Arc::new)).collect();
     let mut books = books.map_err(|wrong| wrong.to_string())?;
     books.push(book(at(6), at(7), COMPLETE, 50));
     write(&*store, at(7), Changes { books: books.clone(), ..Changes::default() }).await?;
     same("read", &read(&*store, &query(ALL, Timestamp::LATEST)).await?, &books)
 }
 
-async fn buckets(store: &dyn MarketStore, query: &TimeQuery) -> Result<Vec<(Timestamp, PriceBucket)>, Failure> {
+async fn buckets(
+    store: &dyn MarketStore,
+    query: &TimeQuery,
+) -> Result<Vec<(Timestamp, PriceBucket)>, Failure> {
     Ok(store.stream_buckets(query.clone()).try_collect().await?)
 }
 
@@ -190,8 +231,11 @@ async fn stored_buckets_are_those_of_the_snapshot(store: Arc<dyn MarketStore>) -
         same(&format!("all as of {as_of}"), &buckets(&*store, &all).await?, &model.buckets(as_of))?;
         let (start, end) = (at(-20), at(-10));
         let some = TimeQuery { selection: range(start, end), as_of, ..everything() };
-        let expected: Vec<_> =
-            model.buckets(as_of).into_iter().filter(|(second, _)| *second >= start && *second < end).collect();
+        let expected: Vec<_> = model
+            .buckets(as_of)
+            .into_iter()
+            .filter(|(second, _)| *second >= start && *second < end)
+            .collect();
         same(&format!("[{start}, {end}) as of {as_of}"), &buckets(&*store, &some).await?, &expected)?;
     }
     Ok(())
@@ -210,10 +254,14 @@ async fn buckets_of_superseded_partials_are_left_out(store: Arc<dyn MarketStore>
     Ok(())
 }
 
-async fn imbalances_of_a_tape_at_many_instants_are_those_of_the_model(store: Arc<dyn MarketStore>) -> Verdict {
+async fn imbalances_of_a_tape_at_many_instants_are_those_of_the_model(
+    store: Arc<dyn MarketStore>,
+) -> Verdict {
     market().write(&*store).await?;
     for as_of in instants(market(), 12) {
-        for selection in [ALL, range(at(-30), at(10)), Selection::Last(0), Selection::Last(1), Selection::Last(60)] {
+        for selection in
+            [ALL, range(at(-30), at(10)), Selection::Last(0), Selection::Last(1), Selection::Last(60)]
+        {
             let query = TimeQuery { selection, as_of, ..everything() };
             let got: Vec<Imbalances> = store.stream_imbalances(query.clone()).try_collect().await?;
             same(&format!("{query:?}"), &got, &market().reference().select_imbalances(&query))?;

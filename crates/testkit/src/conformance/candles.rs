@@ -18,15 +18,33 @@ use crate::reference::Reference;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case!(a_candle_is_read_in_the_version_known_at_the_instant, "Closed candles known at the instant: known_from <= T < known_to."),
-        case!(candles_of_a_tape_at_many_instants_are_those_of_the_model, "Closed candles known at the instant, oldest first."),
+        case!(
+            a_candle_is_read_in_the_version_known_at_the_instant,
+            "Closed candles known at the instant: known_from <= T < known_to."
+        ),
+        case!(
+            candles_of_a_tape_at_many_instants_are_those_of_the_model,
+            "Closed candles known at the instant, oldest first."
+        ),
         case!(a_candle_range_is_half_open, "All rows whose time lies in the range: start inside, end not."),
         case!(last_n_candles_are_at_most_n_oldest_first, "With Selection::Last(n) at most n."),
-        case!(last_n_counts_candles_known_at_the_instant, "Last(n) counts what is known at the instant, not what is stored."),
-        case!(corrected_candles_are_final_versions_closed_by_the_watermark, "AsCorrected: later corrections are seen, later events are not."),
+        case!(
+            last_n_counts_candles_known_at_the_instant,
+            "Last(n) counts what is known at the instant, not what is stored."
+        ),
+        case!(
+            corrected_candles_are_final_versions_closed_by_the_watermark,
+            "AsCorrected: later corrections are seen, later events are not."
+        ),
         case!(candles_streamed_are_the_candles_read, "The same as a stream, for ranges of any size."),
-        case!(the_current_version_of_a_candle, "The current version of one candle; none where there is none."),
-        case!(replaced_versions_come_lowest_revision_first, "All replaced versions of one candle, lowest revision first."),
+        case!(
+            the_current_version_of_a_candle,
+            "The current version of one candle; none where there is none."
+        ),
+        case!(
+            replaced_versions_come_lowest_revision_first,
+            "All replaced versions of one candle, lowest revision first."
+        ),
         case!(a_candle_keeps_every_digit, "Values come back exactly: 28 digits, 12 decimals, tiny and huge."),
         case!(an_unknown_instrument_has_no_candles, "An instrument without rows gives empty answers."),
     ]
@@ -78,7 +96,8 @@ async fn candles_of_a_tape_at_many_instants_are_those_of_the_model(store: Arc<dy
 
 /// Ten 1 s candles from midnight on, each known two seconds after it closed.
 async fn ten(store: &dyn MarketStore) -> Result<Vec<Candle>, Failure> {
-    let candles: Vec<_> = (0..10).map(|second| candle(Timeframe::S1, at(second), 1, at(second + 3))).collect();
+    let candles: Vec<_> =
+        (0..10).map(|second| candle(Timeframe::S1, at(second), 1, at(second + 3))).collect();
     let changes = candles.iter().map(|candle| becomes(*candle, None)).collect();
     write(store, at(12), Changes { candles: changes, ..Changes::default() }).await?;
     Ok(candles)
@@ -118,7 +137,9 @@ async fn last_n_counts_candles_known_at_the_instant(store: Arc<dyn MarketStore>)
     same("three known by the ninth second", &got, &candles[4..7])
 }
 
-async fn corrected_candles_are_final_versions_closed_by_the_watermark(store: Arc<dyn MarketStore>) -> Verdict {
+async fn corrected_candles_are_final_versions_closed_by_the_watermark(
+    store: Arc<dyn MarketStore>,
+) -> Verdict {
     market().write(&*store).await?;
     let revised = market().reference().changes().candles.iter().filter(|change| change.candle.revision() > 1);
     let revised: Vec<Candle> = revised.map(|change| change.candle).collect();
@@ -128,10 +149,8 @@ async fn corrected_candles_are_final_versions_closed_by_the_watermark(store: Arc
         let selection = range(open_time, last.close_time());
         let first_known = last.close_time().plus(2 * SECOND);
         for as_of in [open_time, last.close_time().plus(-1), first_known, Timestamp::LATEST] {
-            let query = CandleQuery {
-                knowledge: Knowledge::AsCorrected,
-                ..query(timeframe, selection, as_of)
-            };
+            let query =
+                CandleQuery { knowledge: Knowledge::AsCorrected, ..query(timeframe, selection, as_of) };
             let expected = market().reference().select_candles(&query);
             same(&format!("{query:?}"), &store.candles(&query).await?, &expected)?;
         }
@@ -191,7 +210,8 @@ async fn a_candle_keeps_every_digit(store: Arc<dyn MarketStore>) -> Verdict {
     let mut candles = Vec::new();
     for (second, (value, volume)) in (0_i64..).zip(values) {
         let (value, volume) = (price(value), size(volume));
-        let key = |micros: i64, sequence, index| TradeKey { event_time: at(second).plus(micros), sequence, index };
+        let key =
+            |micros: i64, sequence, index| TradeKey { event_time: at(second).plus(micros), sequence, index };
         let ohlcv = Ohlcv {
             open: value,
             high: value,
@@ -203,7 +223,9 @@ async fn a_candle_keeps_every_digit(store: Arc<dyn MarketStore>) -> Verdict {
             first: key(0, if second == 2 { i64::MAX } else { 0 }, 0),
             last: key(999_999, i64::MAX, 3_000_000_000),
         };
-        candles.push(Candle::closed(Timeframe::S1, at(second), ohlcv, 1, at(9)).map_err(|wrong| wrong.to_string())?);
+        candles.push(
+            Candle::closed(Timeframe::S1, at(second), ohlcv, 1, at(9)).map_err(|wrong| wrong.to_string())?,
+        );
     }
     let changes = candles.iter().map(|candle| becomes(*candle, None)).collect();
     store.append(&batch(at(9), Changes { candles: changes, ..Changes::default() }), None).await?;
@@ -216,8 +238,13 @@ async fn an_unknown_instrument_has_no_candles(store: Arc<dyn MarketStore>) -> Ve
     ten(&*store).await?;
     let other = instrument("binance", "BTC/USDT");
     for selection in [ALL, Selection::Last(10)] {
-        let query = CandleQuery { instrument: other.clone(), ..query(Timeframe::S1, selection, Timestamp::LATEST) };
-        same("another instrument", &store.candles(&query).await?, &Reference::new(other.clone()).select_candles(&query))?;
+        let query =
+            CandleQuery { instrument: other.clone(), ..query(Timeframe::S1, selection, Timestamp::LATEST) };
+        same(
+            "another instrument",
+            &store.candles(&query).await?,
+            &Reference::new(other.clone()).select_candles(&query),
+        )?;
     }
     Ok(())
 }

@@ -16,10 +16,17 @@ use crate::dump::{dump, line};
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case!(a_clock_comes_back_as_written, "The stored clock of an instrument, none where there is none."),
-        case!(a_full_depth_book_comes_back_with_its_clock, "The clock comes with its full-depth book where one was stored."),
+        case!(
+            a_full_depth_book_comes_back_with_its_clock,
+            "The clock comes with its full-depth book where one was stored."
+        ),
         case!(flushed_is_the_issued_of_the_stored_clock, "The last stamp a reader can prove."),
         case!(every_instrument_with_a_clock_is_listed, "Every instrument with a clock."),
-        case!(a_full_book_of_the_greatest_depth_is_stored, "A full-depth book of the most levels a local book keeps.", LargeBatches),
+        case!(
+            a_full_book_of_the_greatest_depth_is_stored,
+            "A full-depth book of the most levels a local book keeps.",
+            LargeBatches
+        ),
     ]
 }
 
@@ -47,7 +54,12 @@ async fn a_full_depth_book_comes_back_with_its_clock(store: Arc<dyn MarketStore>
 /// Compares books whose levels may come in any order.
 fn same_book(got: Option<FullBook>, expected: &FullBook) -> Verdict {
     let got = got.ok_or_else(|| "the full-depth book was not stored".to_owned())?;
-    ensure!(got.last_update == expected.last_update, "last update {} is not {}", got.last_update, expected.last_update);
+    ensure!(
+        got.last_update == expected.last_update,
+        "last update {} is not {}",
+        got.last_update,
+        expected.last_update
+    );
     let sorted = |side: &[BookLevel]| {
         let mut side = side.to_vec();
         side.sort_by_key(|level| level.price);

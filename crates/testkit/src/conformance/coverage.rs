@@ -14,9 +14,15 @@ use crate::dump::line;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case!(the_coverage_log_is_read_as_of_the_instant, "Rows known at the instant, by stamp, stream, state and begin."),
+        case!(
+            the_coverage_log_is_read_as_of_the_instant,
+            "Rows known at the instant, by stamp, stream, state and begin."
+        ),
         case!(coverage_rows_are_chosen_by_the_range_they_touch, "Rows whose range touches the selection."),
-        case!(coverage_of_a_tape_proves_what_the_model_proves, "At every instant the stored log proves the same intervals as the complete one."),
+        case!(
+            coverage_of_a_tape_proves_what_the_model_proves,
+            "At every instant the stored log proves the same intervals as the complete one."
+        ),
     ]
 }
 
@@ -47,7 +53,14 @@ async fn the_coverage_log_is_read_as_of_the_instant(store: Arc<dyn MarketStore>)
     write(&*store, at(8), Changes { coverage: log.clone(), ..Changes::default() }).await?;
     let mut sorted = log;
     sorted.sort_by_key(|row| (row.available_at, row.stream, row.state, row.begin));
-    let cases = [(at(6).plus(-1), 0), (at(6), 2), (at(7).plus(-1), 2), (at(7), 5), (at(8), 7), (Timestamp::LATEST, 7)];
+    let cases = [
+        (at(6).plus(-1), 0),
+        (at(6), 2),
+        (at(7).plus(-1), 2),
+        (at(7), 5),
+        (at(8), 7),
+        (Timestamp::LATEST, 7),
+    ];
     for (as_of, count) in cases {
         let query = TimeQuery { as_of, ..everything() };
         same(&format!("as of {as_of}"), &read(&*store, &query).await?, &sorted[..count])?;
@@ -60,7 +73,8 @@ async fn the_coverage_log_is_read_as_of_the_instant(store: Arc<dyn MarketStore>)
 }
 
 async fn coverage_rows_are_chosen_by_the_range_they_touch(store: Arc<dyn MarketStore>) -> Verdict {
-    let row = |begin, end, stamp| covered(Stream::Trades, CoverageState::Alive, at(begin), at(end), at(stamp));
+    let row =
+        |begin, end, stamp| covered(Stream::Trades, CoverageState::Alive, at(begin), at(end), at(stamp));
     let log = [row(0, 5, 20), row(0, 9, 21), row(12, 15, 22)];
     write(&*store, at(22), Changes { coverage: log.to_vec(), ..Changes::default() }).await?;
     let cases = [
@@ -85,7 +99,8 @@ async fn coverage_of_a_tape_proves_what_the_model_proves(store: Arc<dyn MarketSt
         let query = TimeQuery { selection: ALL, as_of, ..everything() };
         let (got, expected) = (read(&*store, &query).await?, market().reference().coverage(as_of));
         for stream in Stream::ALL {
-            let proven = |rows: &[CoverageRow]| Intervals::of_rows(rows.iter().filter(|row| row.stream == stream));
+            let proven =
+                |rows: &[CoverageRow]| Intervals::of_rows(rows.iter().filter(|row| row.stream == stream));
             same(&format!("{stream} as of {as_of}"), proven(&got).ranges(), proven(&expected).ranges())?;
         }
         same(&format!("rows as of {as_of}"), &ordered(got), &ordered(expected))?;

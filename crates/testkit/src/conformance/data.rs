@@ -42,7 +42,7 @@ pub(super) fn market() -> &'static Recording {
             seconds: 270,
             start: MIDNIGHT.plus(-150 * SECOND),
             snapshot_every: 15,
-            quiet: vec![200..240],
+            quiet: Vec::from_iter(std::iter::once(200..240)),
             ..Market::new(eth(), 7)
         };
         let messages = faults::late_trades(market.messages(), 1, 20, 30_000);
@@ -61,7 +61,11 @@ pub(super) fn named(ids: Ids) -> Recording {
 
 /// A short clean market of any instrument.
 pub(super) fn short(instrument: Instrument, seed: u64) -> Recording {
-    Recording::of(VenueRules::BINANCE_SPOT, &Market { seconds: 6, ..Market::new(instrument, seed) }.messages(), 60)
+    Recording::of(
+        VenueRules::BINANCE_SPOT,
+        &Market { seconds: 6, ..Market::new(instrument, seed) }.messages(),
+        60,
+    )
 }
 
 fn record_with_restart(rules: VenueRules, messages: &[FeedMessage], lost: &[FeedMessage]) -> Recording {
@@ -108,7 +112,11 @@ pub(super) fn batch(issued: Timestamp, changes: Changes) -> TapeBatch {
 }
 
 /// Writes handmade rows as the first batch of the instrument.
-pub(super) async fn write(store: &dyn MarketStore, issued: Timestamp, changes: Changes) -> Result<(), StoreError> {
+pub(super) async fn write(
+    store: &dyn MarketStore,
+    issued: Timestamp,
+    changes: Changes,
+) -> Result<(), StoreError> {
     store.append(&batch(issued, changes), None).await
 }
 
@@ -151,7 +159,12 @@ pub(super) fn trade(event_time: Timestamp, id: i64, available_at: Timestamp) -> 
 }
 
 /// Version `revision` of a candle of `revision` trades at 100.
-pub(super) fn candle(timeframe: Timeframe, open_time: Timestamp, revision: u32, known_from: Timestamp) -> Candle {
+pub(super) fn candle(
+    timeframe: Timeframe,
+    open_time: Timestamp,
+    revision: u32,
+    known_from: Timestamp,
+) -> Candle {
     let one = Ohlcv::of_trade(&trade(open_time.plus(1), 1, known_from));
     let ohlcv = Ohlcv { volume: size(&revision.to_string()), trade_count: u64::from(revision), ..one };
     Candle::closed(timeframe, open_time, ohlcv, revision, known_from).expect("a valid candle")
@@ -163,8 +176,16 @@ pub(super) fn becomes(candle: Candle, replaces: Option<Candle>) -> CandleChange 
 }
 
 /// A book sampled for a second, with so many levels a side.
-pub(super) fn book(second: Timestamp, available_at: Timestamp, flags: SampleFlags, levels: i64) -> Arc<BookSnapshot> {
-    let level = |ticks: i64| BookLevel { price: price(&format!("{}.{:02}", ticks / 100, ticks % 100)), size: size("2.5") };
+pub(super) fn book(
+    second: Timestamp,
+    available_at: Timestamp,
+    flags: SampleFlags,
+    levels: i64,
+) -> Arc<BookSnapshot> {
+    let level = |ticks: i64| BookLevel {
+        price: price(&format!("{}.{:02}", ticks / 100, ticks % 100)),
+        size: size("2.5"),
+    };
     let parts = BookSnapshotParts {
         second,
         bids: (1..=levels).map(|away| level(10_000 - away * 30)).collect(),

@@ -20,13 +20,28 @@ use crate::recording::Recording;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case!(frame_parts_are_those_of_the_model_at_many_instants, "What the store knows at the instant, all from one consistent state of it."),
-        case!(frame_parts_have_the_shape_asked_for, "The last max(shape.candles, FORMING_ROWS) candles, the last imbalances (at least 60), the context window."),
-        case!(frame_parts_as_corrected_are_final_versions, "AsCorrected: final versions of candles closed by the watermark's second, trades before that second."),
+        case!(
+            frame_parts_are_those_of_the_model_at_many_instants,
+            "What the store knows at the instant, all from one consistent state of it."
+        ),
+        case!(
+            frame_parts_have_the_shape_asked_for,
+            "The last max(shape.candles, FORMING_ROWS) candles, the last imbalances (at least 60), the context window."
+        ),
+        case!(
+            frame_parts_as_corrected_are_final_versions,
+            "AsCorrected: final versions of candles closed by the watermark's second, trades before that second."
+        ),
         case!(frame_parts_before_the_first_record_are_empty, "T before the first record is an empty frame."),
         case!(frame_parts_give_no_more_than_500_closes, "The closes of the last MAX_WINDOW closed candles."),
-        case!(an_answer_about_the_past_does_not_change_as_the_tape_grows, "What was answered for T is what a later query for T returns."),
-        case!(an_engine_restored_from_the_store_goes_on_identically, "What the store holds as of the clock restores the engine."),
+        case!(
+            an_answer_about_the_past_does_not_change_as_the_tape_grows,
+            "What was answered for T is what a later query for T returns."
+        ),
+        case!(
+            an_engine_restored_from_the_store_goes_on_identically,
+            "What the store holds as of the clock restores the engine."
+        ),
     ]
 }
 
@@ -43,7 +58,11 @@ pub(super) fn same_parts(query: &FrameQuery, got: &FrameParts, expected: &FrameP
         let index = timeframe.index();
         same(&what(&format!("{timeframe} candles")), &got.candles[index], &expected.candles[index])?;
         let bits = |closes: &[f64]| -> Vec<u64> { closes.iter().map(|close| close.to_bits()).collect() };
-        same(&what(&format!("{timeframe} closes")), &bits(&got.closes[index]), &bits(&expected.closes[index]))?;
+        same(
+            &what(&format!("{timeframe} closes")),
+            &bits(&got.closes[index]),
+            &bits(&expected.closes[index]),
+        )?;
     }
     same(&what("open trades"), &got.open_trades, &expected.open_trades)?;
     same(&what("book"), got.book.as_slice(), expected.book.as_slice())?;
@@ -56,14 +75,16 @@ pub(super) fn same_parts(query: &FrameQuery, got: &FrameParts, expected: &FrameP
         got.watermark_second(),
         expected.watermark_second()
     );
-    if let Some(range) = earliest(expected).and_then(|from| TimeRange::try_new(from, Timestamp::LATEST).ok()) {
+    if let Some(range) = earliest(expected).and_then(|from| TimeRange::try_new(from, Timestamp::LATEST).ok())
+    {
         for stream in Stream::ALL {
             let holes = |parts: &FrameParts| parts.covered(stream).gaps(range);
             same(&what(&format!("holes of the {stream} stream")), &holes(got), &holes(expected))?;
         }
     }
     let frame = |parts: &FrameParts| {
-        assemble(query.instrument.clone(), query.as_of, query.shape, parts).map(|frame| frame.to_canonical_json())
+        assemble(query.instrument.clone(), query.as_of, query.shape, parts)
+            .map(|frame| frame.to_canonical_json())
     };
     let (got, expected) = (frame(got), frame(expected));
     same_dump(&what("canonical frame"), &line(&got.ok()), &line(&expected.ok()))
@@ -130,7 +151,8 @@ async fn frame_parts_before_the_first_record_are_empty(store: Arc<dyn MarketStor
 }
 
 async fn frame_parts_give_no_more_than_500_closes(store: Arc<dyn MarketStore>) -> Verdict {
-    let candles: Vec<_> = (0..620).map(|second| candle(Timeframe::S1, at(second), 1, at(second + 2))).collect();
+    let candles: Vec<_> =
+        (0..620).map(|second| candle(Timeframe::S1, at(second), 1, at(second + 2))).collect();
     let changes = candles.iter().map(|candle| becomes(*candle, None)).collect();
     write(&*store, at(700), Changes { candles: changes, ..Changes::default() }).await?;
     for (as_of, known) in [(at(700), 620), (at(400), 399), (at(502), 501)] {
@@ -171,13 +193,18 @@ async fn an_engine_restored_from_the_store_goes_on_identically(store: Arc<dyn Ma
     let clock = store.clock(&eth()).await?.ok_or_else(|| "no clock".to_owned())?;
     let parts = store.frame_parts(&query(clock.issued)).await?;
     let limit = FrameShape::DEFAULT.candles;
-    let mut engine = InstrumentEngine::restore(rules, clock, &parts, limit, &[]).map_err(|wrong| wrong.to_string())?;
+    let mut engine =
+        InstrumentEngine::restore(rules, clock, &parts, limit, &[]).map_err(|wrong| wrong.to_string())?;
     for message in rest {
         let (mut restored, before) = (Changes::default(), recording.reference().changes().len());
         engine.process(message, &mut restored);
         recording.process(message);
         let brought = recording.reference().changes().len() - before;
-        ensure!(restored.len() == brought, "{} rows after the restart, {brought} without one: {message:?}", restored.len());
+        ensure!(
+            restored.len() == brought,
+            "{} rows after the restart, {brought} without one: {message:?}",
+            restored.len()
+        );
     }
     let clocks = (engine.clock(true), recording.engine().clock(true));
     same_dump("clock", &line(&clocks.0), &line(&clocks.1))?;

@@ -11,7 +11,10 @@ use super::{Case, Verdict, case, ensure, same};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case!(a_record_already_in_quarantine_is_not_stored_again, "One with equal origin, payload and violations MUST NOT be stored again; returns how many were new."),
+        case!(
+            a_record_already_in_quarantine_is_not_stored_again,
+            "One with equal origin, payload and violations MUST NOT be stored again; returns how many were new."
+        ),
         case!(quarantined_records_come_newest_first, "The last so many records, newest first."),
         case!(a_quarantined_record_keeps_every_field, "Records come back as written."),
     ]
@@ -35,7 +38,10 @@ async fn a_record_already_in_quarantine_is_not_stored_again(store: Arc<dyn Marke
     let new = store.quarantine(&again).await?;
     ensure!(new == 1, "one of three is new, and that one once, got {new}");
     let later = QuarantinedRecord { received_at: Some(at(9)), instrument: Some(eth()), ..records[0].clone() };
-    ensure!(store.quarantine(&[later]).await? == 0, "neither receipt nor instrument makes a record another one");
+    ensure!(
+        store.quarantine(&[later]).await? == 0,
+        "neither receipt nor instrument makes a record another one"
+    );
     let stored = store.quarantined(100).await?;
     ensure!(stored.len() == 5, "five records are stored, got {}", stored.len());
     Ok(())
@@ -67,7 +73,8 @@ async fn a_quarantined_record_keeps_every_field(store: Arc<dyn MarketStore>) -> 
     let mut odd = QuarantinedRecord::new("wss://example/1 'quoted' ünï", violations, long.as_bytes());
     odd.instrument = Some(eth());
     odd.received_at = Some(at(1));
-    let broken = QuarantinedRecord::new("tape:2", Violations::one("payload", "", "is no text"), b"a\0b\xff\xfe");
+    let broken =
+        QuarantinedRecord::new("tape:2", Violations::one("payload", "", "is no text"), b"a\0b\xff\xfe");
     let empty = QuarantinedRecord::new("", Violations::one("", "", ""), b"");
     let records = [odd, broken, empty];
     store.quarantine(&records).await?;

@@ -16,9 +16,16 @@ pub(super) fn cases() -> Vec<Case> {
         case!(a_large_range_streams_in_order, "Rows read as they come, whatever the range.", LargeBatches),
         case!(a_large_batch_is_written_whole, "A batch of any size is one transaction.", LargeBatches),
         case!(a_stream_given_up_leaves_the_store_usable, "A reader may stop reading at any row."),
-        case!(streams_of_one_store_run_side_by_side, "Several readers at once see the same rows.", Concurrency),
+        case!(
+            streams_of_one_store_run_side_by_side,
+            "Several readers at once see the same rows.",
+            Concurrency
+        ),
         case!(two_exchanges_with_the_same_symbol_stay_apart, "Exchange is part of every key."),
-        case!(symbols_of_odd_shape_are_names_like_any_other, "Every valid symbol and exchange can be stored."),
+        case!(
+            symbols_of_odd_shape_are_names_like_any_other,
+            "Every valid symbol and exchange can be stored."
+        ),
     ]
 }
 
@@ -49,7 +56,8 @@ async fn a_large_range_streams_in_order(store: Arc<dyn MarketStore>) -> Verdict 
 }
 
 async fn a_large_batch_is_written_whole(store: Arc<dyn MarketStore>) -> Verdict {
-    let candles: Vec<_> = (0..20_000).map(|second| candle(Timeframe::S1, at(second), 1, at(30_000))).collect();
+    let candles: Vec<_> =
+        (0..20_000).map(|second| candle(Timeframe::S1, at(second), 1, at(30_000))).collect();
     let changes = Changes {
         trades: (0..20_000).map(|id| trade(at(id), id, at(30_000))).collect(),
         candles: candles.iter().map(|candle| becomes(*candle, None)).collect(),
@@ -129,8 +137,10 @@ async fn symbols_of_odd_shape_are_names_like_any_other(store: Arc<dyn MarketStor
         ("kraken", "A$B/C;D"),
         ("binance", longest.as_str()),
     ];
-    let recordings: Vec<_> =
-        (100..).zip(names).map(|(seed, (exchange, symbol))| short(instrument(exchange, symbol), seed)).collect();
+    let recordings: Vec<_> = (100..)
+        .zip(names)
+        .map(|(seed, (exchange, symbol))| short(instrument(exchange, symbol), seed))
+        .collect();
     for recording in &recordings {
         recording.write(&*store).await?;
     }

@@ -8,19 +8,30 @@ use onetape_domain::time::Timestamp;
 use onetape_domain::trade::{AggregateIds, Side, Trade, TradeKey};
 use onetape_ports::{MarketStore, Selection, TimeQuery};
 
-use super::data::{ALL, at, eth, everything, instants, instrument, market, named, price, range, size, trade, write};
+use super::data::{
+    ALL, at, eth, everything, instants, instrument, market, named, price, range, size, trade, write,
+};
 use super::{Case, Failure, Verdict, case, ensure, same};
 use crate::generator::Ids;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
         case!(trades_come_in_the_order_of_their_keys, "Trades in the order of their keys, oldest first."),
-        case!(many_trades_in_one_millisecond_keep_their_order, "Numeric ids order as numbers: 999 before 1000."),
-        case!(trades_with_text_ids_come_back_in_order, "Without a numeric id the key is the venue's sequence or a hash, with an index."),
+        case!(
+            many_trades_in_one_millisecond_keep_their_order,
+            "Numeric ids order as numbers: 999 before 1000."
+        ),
+        case!(
+            trades_with_text_ids_come_back_in_order,
+            "Without a numeric id the key is the venue's sequence or a hash, with an index."
+        ),
         case!(trades_of_a_tape_at_many_instants_are_those_of_the_model, "Trades known at the instant."),
         case!(a_trade_range_is_half_open_by_event_time, "Trades by event time; start inside, end not."),
         case!(last_n_trades_are_the_last_by_key, "Selection::Last(n) of what is known at the instant."),
-        case!(a_late_trade_is_not_seen_before_its_stamp, "Rows stamped later are not seen, whatever their event time."),
+        case!(
+            a_late_trade_is_not_seen_before_its_stamp,
+            "Rows stamped later are not seen, whatever their event time."
+        ),
         case!(a_trade_keeps_every_field, "Ids, sides, aggregates and exact values come back as written."),
     ]
 }
@@ -43,7 +54,8 @@ async fn trades_come_in_the_order_of_their_keys(store: Arc<dyn MarketStore>) -> 
         key(3, i64::MAX, 0),
         key(3, i64::MAX, u32::MAX),
     ];
-    let of = |key: &TradeKey| Trade { key: *key, trade_id: format!("t{key:?}").into(), ..trade(at(1), 1, at(9)) };
+    let of =
+        |key: &TradeKey| Trade { key: *key, trade_id: format!("t{key:?}").into(), ..trade(at(1), 1, at(9)) };
     let expected: Vec<Trade> = ordered.iter().map(of).collect();
     let scattered = [7, 2, 9, 0, 5, 8, 1, 6, 3, 4].map(|place: usize| expected[place].clone()).to_vec();
     write(&*store, at(9), Changes { trades: scattered, ..Changes::default() }).await?;
@@ -86,7 +98,8 @@ async fn trades_with_text_ids_come_back_in_order(store: Arc<dyn MarketStore>) ->
 
 async fn trades_of_a_tape_at_many_instants_are_those_of_the_model(store: Arc<dyn MarketStore>) -> Verdict {
     market().write(&*store).await?;
-    let selections = [ALL, range(at(-20), at(0)), Selection::Last(1), Selection::Last(40), Selection::Last(100_000)];
+    let selections =
+        [ALL, range(at(-20), at(0)), Selection::Last(1), Selection::Last(40), Selection::Last(100_000)];
     for as_of in instants(market(), 12) {
         for selection in selections {
             let query = TimeQuery { selection, as_of, ..everything() };
@@ -100,7 +113,12 @@ async fn trades_of_a_tape_at_many_instants_are_those_of_the_model(store: Arc<dyn
 async fn a_trade_range_is_half_open_by_event_time(store: Arc<dyn MarketStore>) -> Verdict {
     let trades: Vec<Trade> = (0..10).map(|id| trade(at(id), id, at(20))).collect();
     write(&*store, at(20), Changes { trades: trades.clone(), ..Changes::default() }).await?;
-    let cases = [(at(2), at(5), 2..5), (at(2).plus(1), at(5).plus(1), 3..6), (at(4), at(4), 4..4), (at(-9), at(0), 0..0)];
+    let cases = [
+        (at(2), at(5), 2..5),
+        (at(2).plus(1), at(5).plus(1), 3..6),
+        (at(4), at(4), 4..4),
+        (at(-9), at(0), 0..0),
+    ];
     for (start, end, expected) in cases {
         let query = TimeQuery { selection: range(start, end), ..everything() };
         same(&format!("[{start}, {end})"), &read(&*store, &query).await?, &trades[expected])?;
@@ -123,7 +141,8 @@ async fn last_n_trades_are_the_last_by_key(store: Arc<dyn MarketStore>) -> Verdi
 
 async fn a_late_trade_is_not_seen_before_its_stamp(store: Arc<dyn MarketStore>) -> Verdict {
     let (prompt, late) = (trade(at(5), 2, at(6)), trade(at(4), 1, at(8)));
-    write(&*store, at(8), Changes { trades: vec![prompt.clone(), late.clone()], ..Changes::default() }).await?;
+    write(&*store, at(8), Changes { trades: vec![prompt.clone(), late.clone()], ..Changes::default() })
+        .await?;
     for (as_of, expected) in [
         (at(6).plus(-1), vec![]),
         (at(6), vec![prompt.clone()]),

@@ -44,9 +44,14 @@ pub fn shuffled(messages: Vec<FeedMessage>, seed: u64, window: i64) -> Vec<FeedM
 
 /// Takes some trade messages out; returns what is left, and what was lost.
 #[must_use]
-pub fn drop_trades(messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> (Vec<FeedMessage>, Vec<FeedMessage>) {
+pub fn drop_trades(
+    messages: Vec<FeedMessage>,
+    seed: u64,
+    per_mille: u32,
+) -> (Vec<FeedMessage>, Vec<FeedMessage>) {
     let mut rng = Rng::new(seed);
-    let kept = |message: &FeedMessage| !matches!(message.payload, Payload::Trades(_)) || !rng.per_mille(per_mille);
+    let kept =
+        |message: &FeedMessage| !matches!(message.payload, Payload::Trades(_)) || !rng.per_mille(per_mille);
     messages.into_iter().partition(kept)
 }
 
@@ -54,7 +59,8 @@ pub fn drop_trades(messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> (Ve
 #[must_use]
 pub fn drop_diffs(messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> Vec<FeedMessage> {
     let mut rng = Rng::new(seed);
-    let kept = |message: &FeedMessage| !matches!(message.payload, Payload::BookDiff(_)) || !rng.per_mille(per_mille);
+    let kept =
+        |message: &FeedMessage| !matches!(message.payload, Payload::BookDiff(_)) || !rng.per_mille(per_mille);
     messages.into_iter().filter(kept).collect()
 }
 
@@ -67,7 +73,8 @@ pub fn crossed(mut messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> Vec
             && rng.per_mille(per_mille)
         {
             let highest = diff.asks.iter().chain(&diff.bids).max_by_key(|level| level.price);
-            let price = highest.and_then(|level| Price::try_new("price", level.price.get() * Decimal::TWO).ok());
+            let price =
+                highest.and_then(|level| Price::try_new("price", level.price.get() * Decimal::TWO).ok());
             let size = Quantity::try_new("size", Decimal::ONE).ok();
             diff.bids.extend(price.zip(size).map(|(price, size)| BookLevel { price, size }));
         }

@@ -223,7 +223,8 @@ impl<'a> Run<'a> {
             self.apply(*change);
             self.update += 1;
         }
-        let level = |ticks: &i64, lots: &i64| BookLevel { price: self.price(*ticks), size: self.quantity(*lots) };
+        let level =
+            |ticks: &i64, lots: &i64| BookLevel { price: self.price(*ticks), size: self.quantity(*lots) };
         let mut diff = BookDiff {
             first_update,
             last_update: self.update,
@@ -288,7 +289,8 @@ impl<'a> Run<'a> {
     }
 
     fn full_book(&self) -> FullBook {
-        let level = |(ticks, lots): (&i64, &i64)| BookLevel { price: self.price(*ticks), size: self.quantity(*lots) };
+        let level =
+            |(ticks, lots): (&i64, &i64)| BookLevel { price: self.price(*ticks), size: self.quantity(*lots) };
         FullBook {
             last_update: self.update,
             bids: self.bids.iter().rev().map(level).collect(),

@@ -26,7 +26,7 @@ pub(crate) fn query(as_of: Timestamp) -> FrameQuery {
 /// Closed and forming candles together.
 fn known(recording: &Recording, as_of: Timestamp) -> [BTreeMap<Timestamp, Bar>; 6] {
     let parts = recording.reference().frame_parts(&query(as_of));
-    let forming = parts.forming().unwrap();
+    let forming = parts.forming().expect("sums that fit");
     Timeframe::ALL.map(|timeframe| {
         let rows = parts.candles[timeframe.index()].iter().chain(&forming[timeframe.index()]);
         let mut known = BTreeMap::new();

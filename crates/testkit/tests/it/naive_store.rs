@@ -75,12 +75,14 @@ impl NaiveStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock().expect("no panic inside the store")
     }
 
     fn name(&self, instrument: &Instrument) -> Instrument {
         match self.mistake {
-            Mistake::SymbolOnly => Instrument::try_new("any", instrument.symbol().as_str()).unwrap(),
+            Mistake::SymbolOnly => {
+                Instrument::try_new("any", instrument.symbol().as_str()).expect("a valid name")
+            }
             _ => instrument.clone(),
         }
     }
@@ -90,7 +92,11 @@ impl NaiveStore {
         read(self.lock().instruments.get(&self.name(instrument)).unwrap_or(&empty))
     }
 
-    fn rows<T: Send + 'static>(&self, instrument: &Instrument, read: impl FnOnce(&Reference) -> Vec<T>) -> RowStream<'_, T> {
+    fn rows<T: Send + 'static>(
+        &self,
+        instrument: &Instrument,
+        read: impl FnOnce(&Reference) -> Vec<T>,
+    ) -> RowStream<'_, T> {
         stream::iter(self.read(instrument, read).into_iter().map(Ok)).boxed()
     }
 
@@ -127,7 +133,12 @@ fn news(model: &Reference, changes: &Changes) -> Changes {
     Changes {
         trades: changes.trades.iter().filter(|row| !trades.contains(&row.key)).cloned().collect(),
         candles,
-        books: changes.books.iter().filter(|row| !books.contains(&(row.second(), row.available_at()))).cloned().collect(),
+        books: changes
+            .books
+            .iter()
+            .filter(|row| !books.contains(&(row.second(), row.available_at())))
+            .cloned()
+            .collect(),
         imbalances: changes.imbalances.iter().filter(|row| !seconds.contains(&row.second)).copied().collect(),
         coverage: changes.coverage.iter().filter(|row| !stored.coverage.contains(row)).cloned().collect(),
     }
@@ -168,10 +179,12 @@ impl TapeStore for NaiveStore {
 impl CandleStore for NaiveStore {
     async fn candles(&self, query: &CandleQuery) -> Result<Vec<Candle>, StoreError> {
         let mut query = query.clone();
-        query.as_of = if self.mistake == Mistake::LookAhead { Timestamp::LATEST } else { self.instant(query.as_of) };
+        query.as_of =
+            if self.mistake == Mistake::LookAhead { Timestamp::LATEST } else { self.instant(query.as_of) };
         let known = self.read(&query.instrument, |model| match self.mistake {
             Mistake::LastOfAll => {
-                let mut all = model.select_candles(&CandleQuery { as_of: Timestamp::LATEST, ..query.clone() });
+                let mut all =
+                    model.select_candles(&CandleQuery { as_of: Timestamp::LATEST, ..query.clone() });
                 all.retain(|candle| candle.known_from().is_some_and(|from| from <= query.as_of));
                 all
             }
@@ -189,7 +202,11 @@ impl CandleStore for NaiveStore {
         Ok(self.read(instrument, |model| model.candle(key)))
     }
 
-    async fn superseded(&self, instrument: &Instrument, key: CandleKey) -> Result<Vec<SupersededCandle>, StoreError> {
+    async fn superseded(
+        &self,
+        instrument: &Instrument,
+        key: CandleKey,
+    ) -> Result<Vec<SupersededCandle>, StoreError> {
         Ok(self.read(instrument, |model| model.superseded(key)))
     }
 }
@@ -201,7 +218,8 @@ impl TradeStore for NaiveStore {
         self.rows(&query.instrument, |model| {
             let mut trades = model.select_trades(&query);
             if self.mistake == Mistake::TradesByArrival {
-                trades.sort_by_key(|trade| (trade.key.event_time, trade.available_at, trade.trade_id.clone()));
+                trades
+                    .sort_by_key(|trade| (trade.key.event_time, trade.available_at, trade.trade_id.clone()));
             }
             trades
         })
@@ -270,7 +288,8 @@ impl QuarantineStore for NaiveStore {
         let before = stored.len();
         for record in records {
             let same = |old: &QuarantinedRecord| {
-                (&old.origin, &old.payload, &old.violations) == (&record.origin, &record.payload, &record.violations)
+                (&old.origin, &old.payload, &old.violations)
+                    == (&record.origin, &record.payload, &record.violations)
             };
             if self.mistake == Mistake::QuarantineTwice || !stored.iter().any(same) {
                 stored.push(record.clone());

@@ -38,7 +38,7 @@ impl Scenario {
         Market {
             seconds: self.seconds + self.quiet,
             start: MIDNIGHT.plus(-i64::from(half) * SECOND),
-            quiet: vec![half..half + self.quiet],
+            quiet: Vec::from_iter(std::iter::once(half..half + self.quiet)),
             snapshot_every: 3,
             grouped: self.grouped,
             receive_offset: self.receive_offset,
@@ -70,7 +70,7 @@ impl Scenario {
 }
 
 pub(crate) fn instrument() -> Instrument {
-    Instrument::try_new("binance", "ETH/USDT").unwrap()
+    Instrument::try_new("binance", "ETH/USDT").expect("a valid instrument")
 }
 
 pub(crate) fn record(rules: VenueRules, messages: &[FeedMessage]) -> Recording {
@@ -84,11 +84,22 @@ pub(crate) fn any_feed() -> impl Strategy<Value = Scenario> {
     let market = (any::<u64>(), 4..14_u32, prop_oneof![3 => Just(0_u32), 1 => 20..50_u32], any::<bool>());
     let shuffle = prop_oneof![Just(0), 0..12_i64];
     let losses = (per_mille(100), per_mille(60), per_mille(30), per_mille(20), per_mille(100), shuffle);
-    let feed = (any::<bool>(), any::<bool>(), prop_oneof![Just(3_000), Just(-1_270_000), Just(9_000_000)], 60..700_u32);
+    let feed = (
+        any::<bool>(),
+        any::<bool>(),
+        prop_oneof![Just(3_000), Just(-1_270_000), Just(9_000_000)],
+        60..700_u32,
+    );
     (market, losses, feed).prop_map(|(market, losses, feed)| {
         let (seed, seconds, quiet, grouped) = market;
-        let (late_per_mille, lost_trades_per_mille, lost_diffs_per_mille, crossed_per_mille, repeated_per_mille, shuffle) =
-            losses;
+        let (
+            late_per_mille,
+            lost_trades_per_mille,
+            lost_diffs_per_mille,
+            crossed_per_mille,
+            repeated_per_mille,
+            shuffle,
+        ) = losses;
         let (reconnect, heartbeats, receive_offset, diff_every_ms) = feed;
         Scenario {
             seed,

@@ -51,7 +51,10 @@ async fn every_mistake_is_caught() {
 async fn what_an_adapter_declares_missing_is_reported() {
     use onetape_testkit::Capability;
     let report = examine(&[Capability::Cancellation], || async { naive(Mistake::None) }).await;
-    assert_eq!(report.skipped, [("a_cancelled_append_is_written_whole_or_not_at_all", Capability::Cancellation)]);
+    assert_eq!(
+        report.skipped,
+        [("a_cancelled_append_is_written_whole_or_not_at_all", Capability::Cancellation)]
+    );
     assert!(report.to_string().contains("declares no Cancellation"));
 }
 

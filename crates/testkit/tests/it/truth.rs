@@ -21,7 +21,10 @@ pub(crate) struct Bar {
 }
 
 /// Candles of trades in any order.
-pub(crate) fn bars<'a>(trades: impl IntoIterator<Item = &'a Trade>, timeframe: Timeframe) -> BTreeMap<Timestamp, Bar> {
+pub(crate) fn bars<'a>(
+    trades: impl IntoIterator<Item = &'a Trade>,
+    timeframe: Timeframe,
+) -> BTreeMap<Timestamp, Bar> {
     let mut groups = BTreeMap::<Timestamp, Vec<&Trade>>::new();
     for trade in trades {
         let length = timeframe.micros();
@@ -31,7 +34,7 @@ pub(crate) fn bars<'a>(trades: impl IntoIterator<Item = &'a Trade>, timeframe: T
     let bar = |mut trades: Vec<&Trade>| {
         trades.sort_by_key(|trade| (trade.key.event_time, trade.key.sequence, trade.key.index));
         let prices: Vec<Decimal> = trades.iter().map(|trade| trade.price.get()).collect();
-        let (high, low) = (prices.iter().max().unwrap(), prices.iter().min().unwrap());
+        let (high, low) = (prices.iter().max().expect("a trade"), prices.iter().min().expect("a trade"));
         let sum = |wanted: &dyn Fn(&&&Trade) -> bool| {
             trades.iter().filter(wanted).map(|trade| trade.size.get()).sum::<Decimal>()
         };
@@ -52,7 +55,7 @@ pub(crate) fn bar_of(ohlcv: &onetape_domain::candle::Ohlcv) -> Bar {
     Bar {
         prices: [ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| price.get()),
         volume: ohlcv.volume.get(),
-        bought: ohlcv.taker_buy_volume.unwrap().get(),
+        bought: ohlcv.taker_buy_volume.expect("of trades").get(),
         count: ohlcv.trade_count,
         first: ohlcv.first,
         last: ohlcv.last,
@@ -83,16 +86,21 @@ impl TrueBook {
 
     pub(crate) fn top(&self, depth: usize) -> (Vec<BookLevel>, Vec<BookLevel>) {
         let level = |(price, size): (&Price, &Quantity)| BookLevel { price: *price, size: *size };
-        (self.bids.iter().rev().take(depth).map(level).collect(), self.asks.iter().take(depth).map(level).collect())
+        (
+            self.bids.iter().rev().take(depth).map(level).collect(),
+            self.asks.iter().take(depth).map(level).collect(),
+        )
     }
 }
 
 /// The top of the true book at the end of each second, from messages of which none is missing.
-pub(crate) fn books_by_second(messages: &[FeedMessage]) -> BTreeMap<Timestamp, (Vec<BookLevel>, Vec<BookLevel>)> {
+pub(crate) fn books_by_second(
+    messages: &[FeedMessage],
+) -> BTreeMap<Timestamp, (Vec<BookLevel>, Vec<BookLevel>)> {
     let mut diffs: Vec<_> = messages
         .iter()
         .filter_map(|message| match &message.payload {
-            Payload::BookDiff(diff) => Some((message.sent_at.unwrap(), diff)),
+            Payload::BookDiff(diff) => Some((message.sent_at.expect("a diff with its time"), diff)),
             _ => None,
         })
         .collect();

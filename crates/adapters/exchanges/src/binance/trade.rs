@@ -3,8 +3,8 @@
 //! The futures `@trade` stream tells kinds of trades by `X`. `MARKET` and `RPI` (retail price improvement)
 //! are fills. The others are none of the market: `NA` comes with price and quantity zero (0.3 % of the records
 //! of BTCUSDT), `INSURANCE_FUND` and `ADL` at a bankruptcy price; `@aggTrade` and klines leave them out, and
-//! as trades they would put a low of zero into candles. They become heartbeats. Their ids are of the same
-//! sequence as the fills', so an unbroken sequence needs `@aggTrade`, whose ids have no such holes.
+//! as trades they would put a low of zero into candles. Their ids are of the same sequence as the fills', so
+//! they become ids without a trade: nothing is missing where they stand.
 
 use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::instrument::Market;
@@ -26,7 +26,8 @@ pub(super) fn single(fields: &Fields<'_>, market: Market, violations: &mut Viola
     match fields.get(Key::TradeKind) {
         Value::Text(kind) if market != Market::Spot && !FILLS.contains(&&**kind) => {
             if NOT_OF_THE_MARKET.contains(&&**kind) {
-                return Some(Payload::Heartbeat);
+                let event_time = fields.get(Key::Time).millis("trade.event_time", violations)?;
+                return Some(Payload::VoidTrade { id: id?, event_time });
             }
             violations.push("trade.X", kind, "must be MARKET, RPI, NA, INSURANCE_FUND or ADL");
         }

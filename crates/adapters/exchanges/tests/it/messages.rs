@@ -120,7 +120,7 @@ fn futures_trades_of_the_market() {
 }
 
 #[test]
-fn futures_records_that_are_no_trades_of_the_market_prove_life_only() {
+fn futures_records_that_are_no_trades_of_the_market_take_their_id_only() {
     let record = |kind: &str, price: &str, size: &str| {
         format!(
             r#"{{"e":"trade","E":1756220468099,"T":1756220468099,"s":"BTCUSDT","t":6587981240,"p":"{price}","q":"{size}","X":"{kind}","m":true}}"#
@@ -130,7 +130,9 @@ fn futures_records_that_are_no_trades_of_the_market_prove_life_only() {
         [("NA", "0", "0"), ("INSURANCE_FUND", "25000.1", "1.5"), ("ADL", "25000.1", "1.5")]
     {
         let json = record(kind, price, size);
-        check(Market::Usdm, &json, "binance:BTC/USDT:USDT", Some(1_756_220_468_099), Payload::Heartbeat);
+        let event_time = Timestamp::from_micros(1_756_220_468_099_000);
+        let void = Payload::VoidTrade { id: 6_587_981_240, event_time };
+        check(Market::Usdm, &json, "binance:BTC/USDT:USDT", Some(1_756_220_468_099), void.clone());
     }
     let refused = parse(Market::Usdm, &record("SOMETHING_NEW", "25000.1", "1")).expect_err("an unknown kind");
     assert!(refused.violations.to_string().contains("trade.X must be MARKET"), "{}", refused.violations);

@@ -22,8 +22,8 @@ impl TapeStore for MemoryStore {
         };
         let mut tape = tape.write();
         let stored = tape.clock.as_ref().map(|clock| clock.issued);
-        if stored != expected {
-            if stored.is_some_and(|stored| stored >= batch.clock.issued) {
+        if stored != expected || stored.is_some_and(|stored| stored > batch.clock.issued) {
+            if stored == Some(batch.clock.issued) {
                 return Ok(());
             }
             let text =
@@ -37,9 +37,7 @@ impl TapeStore for MemoryStore {
             return Err(StoreError::new(StoreErrorKind::Conflict, OPERATION, message));
         }
         tape.write_rows(&batch.changes);
-        if stored.is_none_or(|stored| stored <= batch.clock.issued) {
-            tape.clock = Some(batch.clock.clone());
-        }
+        tape.clock = Some(batch.clock.clone());
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ fn tape(seed: u64, seconds: u32, trades_per_second: u32, ids: Ids) -> Vec<FeedMe
         snapshot_every: rng.between(1, 10) as u32,
         heartbeat_every_ms: if rng.per_mille(300) { 700 } else { 0 },
         grouped: rng.per_mille(500),
-        quiet: vec![quiet..quiet + rng.between(0, 40) as u32],
+        quiet: std::iter::once(quiet..quiet + rng.between(0, 40) as u32).collect(),
         ..Market::new(instrument(), seed)
     };
     let messages = faults::late_trades(market.messages(), seed, 40, rng.between(0, 15_000));

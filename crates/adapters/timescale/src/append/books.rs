@@ -1,19 +1,22 @@
 //! Sampled books with their buckets, and imbalances.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
 use onetape_domain::bucket::PriceBucket;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
+use onetape_domain::time::Timestamp;
 use onetape_ports::StoreError;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use sqlx::error::BoxDynError;
 use sqlx::types::Json;
 
-use super::{ROWS_PER_STATEMENT, run};
+use super::{APPEND, ROWS_PER_STATEMENT, run};
 use crate::arguments::Arguments;
+use crate::error::failed;
 use crate::levels::Levels;
 use crate::micros::Micros;
 use crate::numeric::Num;
@@ -27,15 +30,34 @@ pub(super) async fn write(
     books: &[Arc<BookSnapshot>],
 ) -> Result<(), StoreError> {
     for part in books.chunks(BOOKS_PER_STATEMENT) {
-        run(connection, include_str!("../queries/insert_books.sql"), book_arguments(instrument, part)).await?;
-        let buckets: Vec<_> =
-            part.iter().flat_map(|book| PriceBucket::of(book).into_iter().map(move |bucket| (book, bucket))).collect();
+        let mut new = write_books(connection, instrument, part).await?;
+        // Buckets follow from their book: where it was stored already, so were they.
+        let new = part.iter().filter(|book| new.remove(&(book.second(), book.available_at())));
+        let buckets: Vec<_> = new
+            .flat_map(|book| PriceBucket::of(book).into_iter().map(move |bucket| (book, bucket)))
+            .collect();
         if !buckets.is_empty() {
             let arguments = bucket_arguments(instrument, &buckets);
             run(connection, include_str!("../queries/insert_buckets.sql"), arguments).await?;
         }
     }
     Ok(())
+}
+
+/// Returns second and stamp of those that were not stored before.
+async fn write_books(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    books: &[Arc<BookSnapshot>],
+) -> Result<BTreeSet<(Timestamp, Timestamp)>, StoreError> {
+    let arguments =
+        book_arguments(instrument, books).map_err(|error| failed(APPEND)(sqlx::Error::Encode(error)))?;
+    let rows: Vec<(Micros, Micros)> =
+        sqlx::query_as_with(include_str!("../queries/insert_books.sql"), arguments.done())
+            .fetch_all(connection)
+            .await
+            .map_err(failed(APPEND))?;
+    Ok(rows.into_iter().map(|(Micros(second), Micros(available_at))| (second, available_at)).collect())
 }
 
 pub(super) async fn write_imbalances(

@@ -17,8 +17,10 @@ use crate::error::unfit;
 use crate::micros::Micros;
 use crate::numeric::Num;
 
-static UPSERT: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("../queries/upsert_candles.sql")));
-static SUPERSEDE: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("../queries/supersede_candles.sql")));
+static UPSERT: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("../queries/upsert_candles.sql")));
+static SUPERSEDE: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("../queries/supersede_candles.sql")));
 
 /// The versions of a batch, sorted by what becomes of them.
 #[derive(Debug, Default)]
@@ -106,7 +108,10 @@ fn columns<T>(start: Arguments, rows: &[T], candle: fn(&T) -> &Candle) -> Result
         .each(rows, |row| ohlcv(row).taker_buy_volume.map(|volume| Num(volume.get())))
 }
 
-fn superseded_arguments(instrument: &Instrument, rows: &[SupersededCandle]) -> Result<Arguments, BoxDynError> {
+fn superseded_arguments(
+    instrument: &Instrument,
+    rows: &[SupersededCandle],
+) -> Result<Arguments, BoxDynError> {
     let start = Arguments::of(instrument)?
         .each(rows, |row| row.candle.timeframe().as_str())?
         .each(rows, |row| Micros(row.known_to))?;

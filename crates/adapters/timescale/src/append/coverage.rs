@@ -49,7 +49,8 @@ pub(super) async fn write(
     rows: &[CoverageRow],
 ) -> Result<(), StoreError> {
     for part in rows.chunks(ROWS_PER_STATEMENT) {
-        run(connection, include_str!("../queries/insert_coverage.sql"), row_arguments(instrument, part)).await?;
+        run(connection, include_str!("../queries/insert_coverage.sql"), row_arguments(instrument, part))
+            .await?;
     }
     for part in runs(rows).chunks(ROWS_PER_STATEMENT) {
         run(connection, include_str!("../queries/upsert_runs.sql"), run_arguments(instrument, part)).await?;
@@ -62,7 +63,10 @@ fn runs(rows: &[CoverageRow]) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     for row in rows {
         if row.state == CoverageState::Alive {
-            alive.entry((row.stream, row.begin)).and_modify(|run| run.go_on(row)).or_insert_with(|| Run::of(row));
+            alive
+                .entry((row.stream, row.begin))
+                .and_modify(|run| run.go_on(row))
+                .or_insert_with(|| Run::of(row));
         } else {
             runs.push(Run::of(row));
         }

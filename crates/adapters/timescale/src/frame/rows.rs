@@ -61,7 +61,8 @@ impl FrameRows {
             let prices: Option<Vec<Num>> = columns.take().map_err(failed(READ))?;
             let prices = prices.unwrap_or_default().into_iter().rev();
             let price = |price: Num| Price::try_new("candle.close", price.0);
-            closes[timeframe.index()] = prices.map(price).collect::<Result<_, _>>().map_err(broken_row(READ))?;
+            closes[timeframe.index()] =
+                prices.map(price).collect::<Result<_, _>>().map_err(broken_row(READ))?;
         }
         let open_trades = section(columns, false, TradeRow::into_trade)?;
         let imbalances = section(columns, true, ImbalanceRow::into_imbalances)?;
@@ -104,7 +105,10 @@ impl FrameRows {
             rows.drain(..rows.len().saturating_sub(candle_rows(query)));
         }
         let input = |prices: &Vec<Price>| -> Vec<f64> {
-            prices[prices.len().saturating_sub(MAX_WINDOW)..].iter().map(|price| indicator_input(price.get())).collect()
+            prices[prices.len().saturating_sub(MAX_WINDOW)..]
+                .iter()
+                .map(|price| indicator_input(price.get()))
+                .collect()
         };
         FrameParts {
             closes: closes.each_ref().map(input),

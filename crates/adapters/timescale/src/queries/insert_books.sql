@@ -23,3 +23,4 @@ FROM unnest(
 )
 WINDOW place AS (ORDER BY new.place)
 ON CONFLICT DO NOTHING
+RETURNING timestamp, available_at

@@ -16,16 +16,7 @@ fn value<T: Serialize>(row: &T) -> Value {
 }
 
 pub(crate) const CANDLES: Columns<Candle> = Columns {
-    header: &[
-        "timestamp",
-        "open",
-        "high",
-        "low",
-        "close",
-        "volume",
-        "trade_count",
-        "state",
-    ],
+    header: &["timestamp", "open", "high", "low", "close", "volume", "trade_count", "state"],
     fields: |candle| {
         let ohlcv = candle.ohlcv();
         let mut fields = vec![candle.open_time().to_string()];

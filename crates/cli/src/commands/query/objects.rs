@@ -58,24 +58,13 @@ fn book_json(book: &BookSnapshot, depth: usize) -> anyhow::Result<String> {
 }
 
 fn print_book(book: &BookSnapshot, depth: usize) {
-    let kind = if book.flags().partial {
-        "unfinished second"
-    } else {
-        "second"
-    };
-    println!(
-        "{kind} {}, update {}, available at {}",
-        book.second(),
-        book.sequence(),
-        book.available_at()
-    );
+    let kind = if book.flags().partial { "unfinished second" } else { "second" };
+    println!("{kind} {}, update {}, available at {}", book.second(), book.sequence(), book.available_at());
     let mut table = table(&["bid size", "bid", "ask", "ask size"]);
     let rows = book.bids().len().max(book.asks().len()).min(depth);
     for row in 0..rows {
         let cell = |level: Option<&onetape::domain::book::BookLevel>| {
-            level.map_or_else(Default::default, |level| {
-                (level.price.to_string(), level.size.to_string())
-            })
+            level.map_or_else(Default::default, |level| (level.price.to_string(), level.size.to_string()))
         };
         let ((bid, bid_size), (ask, ask_size)) = (cell(book.bids().get(row)), cell(book.asks().get(row)));
         table.add_row([bid_size, bid, ask, ask_size]);
@@ -111,9 +100,7 @@ pub(crate) async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
         instants.push(None);
     }
     for timestamp in instants {
-        let shown = provider
-            .inference(&args.instrument, &Request { timestamp, ..request })
-            .await?;
+        let shown = provider.inference(&args.instrument, &Request { timestamp, ..request }).await?;
         match args.format {
             ObjectFormat::Json => println!("{}", shown.to_canonical_json()),
             ObjectFormat::Table => frame::print(&shown),

@@ -12,48 +12,20 @@ use crate::args::{BucketsArgs, CandlesArgs, SeriesArgs};
 use crate::output::rows;
 
 pub(crate) async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
-    let CandlesArgs {
-        instrument,
-        timeframe,
-        range,
-        corrected,
-        format,
-        store,
-    } = args;
+    let CandlesArgs { instrument, timeframe, range, corrected, format, store } = args;
     let tape = Onetape::open(&store.store).await?;
     let selection = selection(&range)?;
-    let knowledge = if corrected {
-        Knowledge::AsCorrected
-    } else {
-        Knowledge::AsRecorded
-    };
-    let request = Request {
-        timestamp: range.at,
-        limit: 0,
-        knowledge,
-        ..Request::default()
-    };
+    let knowledge = if corrected { Knowledge::AsCorrected } else { Knowledge::AsRecorded };
+    let request = Request { timestamp: range.at, limit: 0, knowledge, ..Request::default() };
     // With a limit of no closed candles, what is left are the forming ones.
-    let forming = tape
-        .provider()
-        .multi_timeframe(&instrument, &[timeframe], &request)
-        .await?;
+    let forming = tape.provider().multi_timeframe(&instrument, &[timeframe], &request).await?;
     let inside = |candle: &Candle| match selection {
         Selection::Range(range) => range.contains(candle.open_time()),
         Selection::Last(_) => true,
     };
-    let query = CandleQuery {
-        instrument,
-        timeframe,
-        selection,
-        as_of: forming.as_of,
-        knowledge,
-    };
-    let forming: Vec<Candle> = forming
-        .candles
-        .get(&timeframe)
-        .map(|section| section.rows.clone())
-        .unwrap_or_default();
+    let query = CandleQuery { instrument, timeframe, selection, as_of: forming.as_of, knowledge };
+    let forming: Vec<Candle> =
+        forming.candles.get(&timeframe).map(|section| section.rows.clone()).unwrap_or_default();
     let closed = tape.store().stream_candles(query);
     let forming = futures::stream::iter(forming.into_iter().filter(inside).map(Ok));
     rows::write(closed.chain(forming), &columns::CANDLES, format).await
@@ -66,22 +38,12 @@ pub(crate) async fn trades(args: SeriesArgs) -> anyhow::Result<()> {
 
 pub(crate) async fn imbalances(args: SeriesArgs) -> anyhow::Result<()> {
     let (tape, query) = open(&args).await?;
-    rows::write(
-        tape.store().stream_imbalances(query),
-        &columns::IMBALANCES,
-        args.format,
-    )
-    .await
+    rows::write(tape.store().stream_imbalances(query), &columns::IMBALANCES, args.format).await
 }
 
 pub(crate) async fn coverage(args: SeriesArgs) -> anyhow::Result<()> {
     let (tape, query) = open(&args).await?;
-    rows::write(
-        tape.store().stream_coverage(query),
-        &columns::COVERAGE,
-        args.format,
-    )
-    .await
+    rows::write(tape.store().stream_coverage(query), &columns::COVERAGE, args.format).await
 }
 
 /// Of a range, the stored buckets; of an instant, those of the book last available then.
@@ -91,10 +53,8 @@ pub(crate) async fn buckets(args: BucketsArgs) -> anyhow::Result<()> {
     let asks_instant =
         series.range.from.is_none() && series.range.to.is_none() && series.range.limit.is_none();
     if let Some(second) = second {
-        query.selection = Selection::Range(TimeRange::try_new(
-            second.floor_second(),
-            second.floor_second().plus(SECOND),
-        )?);
+        query.selection =
+            Selection::Range(TimeRange::try_new(second.floor_second(), second.floor_second().plus(SECOND))?);
     } else if asks_instant && series.range.at.is_some() {
         let book = tape.store().last_book(&series.instrument, query.as_of).await?;
         let of_book = |book: &BookSnapshot| -> Vec<_> {
@@ -109,12 +69,7 @@ pub(crate) async fn buckets(args: BucketsArgs) -> anyhow::Result<()> {
         // The last so many samples, not buckets.
         query.selection = Selection::Range(last_samples(&tape, &query, limit).await?);
     }
-    rows::write(
-        tape.store().stream_buckets(query),
-        &columns::BUCKETS,
-        series.format,
-    )
-    .await
+    rows::write(tape.store().stream_buckets(query), &columns::BUCKETS, series.format).await
 }
 
 async fn last_samples(tape: &Onetape, query: &TimeQuery, limit: usize) -> anyhow::Result<TimeRange> {
@@ -133,10 +88,6 @@ async fn last_samples(tape: &Onetape, query: &TimeQuery, limit: usize) -> anyhow
 async fn open(args: &SeriesArgs) -> anyhow::Result<(Onetape, TimeQuery)> {
     let tape = Onetape::open(&args.store.store).await?;
     let as_of = as_of(&tape, &args.instrument, args.range.at).await?;
-    let query = TimeQuery {
-        instrument: args.instrument.clone(),
-        selection: selection(&args.range)?,
-        as_of,
-    };
+    let query = TimeQuery { instrument: args.instrument.clone(), selection: selection(&args.range)?, as_of };
     Ok((tape, query))
 }

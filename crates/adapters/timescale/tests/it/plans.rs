@@ -1,0 +1,89 @@
+//! How the hot reads are planned: few chunks, by index, without sorting a range.
+
+use onetape_domain::change::Changes;
+use onetape_domain::time::{SECOND, Timeframe};
+use onetape_ports::TapeStore;
+use sqlx::PgConnection;
+
+use crate::support::{START, batch, candles, connect, store};
+
+/// Plans a query for literal arguments, as the store plans it for its own.
+async fn explain(connection: &mut PgConnection, query: &str, arguments: &[&str]) -> String {
+    for setting in
+        ["plan_cache_mode = force_custom_plan", "cursor_tuple_fraction = 0", "enable_seqscan = off"]
+    {
+        sqlx::query(&format!("SET {setting}")).execute(&mut *connection).await.unwrap();
+    }
+    sqlx::query("DEALLOCATE ALL").execute(&mut *connection).await.unwrap();
+    let mut text = query.to_owned();
+    for (at, argument) in arguments.iter().enumerate().rev() {
+        text = text.replace(&format!("${}", at + 1), argument);
+    }
+    let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {text}");
+    let lines: Vec<String> = sqlx::query_scalar(&explain)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .expect("the plan of the query");
+    lines.join("\n")
+}
+
+fn chunks(plan: &str) -> usize {
+    plan.lines().filter(|line| line.contains("Scan") && line.contains("_chunk")).count()
+}
+
+fn instant(seconds: i64) -> String {
+    format!("'{}'::timestamptz", START.plus(seconds * SECOND))
+}
+
+/// Five days of seconds, one in ten, in as many chunks.
+async fn five_days(store: &impl TapeStore) {
+    let mut changes = Changes::default();
+    let sparse = candles(Timeframe::S1, 5 * 86_400).into_iter().step_by(10);
+    changes.candles.extend(sparse);
+    store.append(&batch(6 * 86_400, changes), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_last_candles_are_read_by_index_from_one_chunk() {
+    let Some((store, database)) = store().await else { return };
+    five_days(&store).await;
+    let mut connection = connect(&database).await;
+    let (as_of, lower) = (instant(2 * 86_400 + 40_000), instant(2 * 86_400 + 30_000));
+    let arguments = ["'ETH/USDT'", "'binance'", "'1s'", &lower, &as_of, &as_of, "500"];
+    let plan = explain(&mut connection, include_str!("../../src/queries/candles_last.sql"), &arguments).await;
+    assert_eq!(chunks(&plan), 1, "{plan}");
+    assert!(plan.contains("Index Scan Backward using"), "{plan}");
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_range_of_candles_streams_in_index_order() {
+    let Some((store, database)) = store().await else { return };
+    five_days(&store).await;
+    let mut connection = connect(&database).await;
+    let (start, end) = (instant(86_400), instant(3 * 86_400));
+    let arguments = ["'ETH/USDT'", "'binance'", "'1s'", &start, &end, &end];
+    let plan =
+        explain(&mut connection, include_str!("../../src/queries/candles_range.sql"), &arguments).await;
+    assert_eq!(chunks(&plan), 2, "{plan}");
+    assert!(plan.contains("Order: candle.\"timestamp\""), "{plan}");
+    assert!(!plan.contains("Sort"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_frame_looks_at_the_chunks_around_its_instant_only() {
+    let Some((store, database)) = store().await else { return };
+    five_days(&store).await;
+    let mut connection = connect(&database).await;
+    let at = 2 * 86_400 + 40_000;
+    let (as_of, lower) = (instant(at), instant(at - 8_000));
+    let mut arguments = vec!["'ETH/USDT'", "'binance'", &*as_of, &*as_of, "100", "500", &*lower];
+    arguments.extend([&*lower; 6]);
+    arguments.extend([&*as_of; 6]);
+    arguments.extend([&*lower, &*as_of, &*lower, "60", &*lower, &*lower]);
+    let plan = explain(&mut connection, include_str!("../../src/queries/frame.sql"), &arguments).await;
+    assert_eq!(chunks(&plan), 1, "{plan}");
+    assert!(plan.contains("Index Scan Backward using"), "{plan}");
+    assert!(!plan.contains("Seq Scan on _hyper"), "{plan}");
+}
