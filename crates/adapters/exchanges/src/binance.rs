@@ -4,7 +4,7 @@
 //! - `bookTicker`, `kline`, `markPriceUpdate`, `forceOrder`, partial depth and the like become
 //!   [`Payload::Ticker`]: JSON, symbol and time are checked, prices are not, since nothing reads them.
 //! - Records on a futures `@trade` stream whose `X` is not `MARKET` carry a trade id but are no trades of
-//!   the market (see [`trade`](self)): they become [`Payload::VoidTrade`].
+//!   the market: they become [`Payload::VoidTrade`].
 //! - Answers to subscriptions are ignored, error objects and unknown kinds refused.
 
 mod book;

@@ -48,12 +48,12 @@ fn main() -> Outcomes<()> {
     };
     let latest = query(Timestamp::LATEST);
     let took = repeat(FRAMES, || cache.frame_parts(&latest).is_some());
-    println!("frame_parts alone: {took:?} a call");
+    println!("frame_parts alone: {took:?} p50");
     let back = query(issued.plus(-20 * SECOND));
-    println!("frame_parts 20 s ago: {:?} a call", repeat(FRAMES / 4, || cache.frame_parts(&back).is_some()));
+    println!("frame_parts 20 s ago: {:?} p50", repeat(FRAMES / 4, || cache.frame_parts(&back).is_some()));
     let (as_of, parts) = cache.frame_parts(&latest).ok_or("no frame")?;
     let took = repeat(FRAMES, || assemble(instrument.clone(), as_of, FrameShape::DEFAULT, &parts).is_ok());
-    println!("assemble alone: {took:?} a call");
+    println!("assemble alone: {took:?} p50");
     let closes = &parts.closes[0];
     println!(
         "one indicator set of {}: {:?}",
@@ -68,7 +68,7 @@ fn main() -> Outcomes<()> {
         knowledge: Knowledge::AsRecorded,
     };
     println!(
-        "last 300 candles: {:?} a call",
+        "last 300 candles: {:?} p50",
         repeat(FRAMES, || cache.candles(&candles).map(|rows| rows.1.len()))
     );
 
@@ -104,12 +104,16 @@ fn frames(what: &str, cache: &MemoryCache, instrument: &Instrument, count: usize
     Ok(())
 }
 
+/// The median of so many calls.
 fn repeat<R>(count: usize, mut call: impl FnMut() -> R) -> Duration {
-    let started = Instant::now();
+    let mut times = Vec::with_capacity(count);
     for _ in 0..count {
+        let started = Instant::now();
         black_box(call());
+        times.push(started.elapsed());
     }
-    started.elapsed() / u32::try_from(count).unwrap_or(u32::MAX)
+    times.sort();
+    times[count / 2]
 }
 
 fn report(what: &str, count: i64, took: Duration) {
@@ -287,6 +291,6 @@ fn append(instrument: &Instrument) -> Outcomes<()> {
         };
         store.frame_parts(&query).now_or_never().is_some()
     });
-    println!("store: frame_parts at random instants of 1,000,000 1 s candles: {took:?} a call");
+    println!("store: frame_parts at random instants of 1,000,000 1 s candles: {took:?} p50");
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Closed candles of one timeframe with every version, read as of an instant.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use onetape_domain::candle::{Candle, SupersededCandle};

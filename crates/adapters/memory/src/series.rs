@@ -283,3 +283,79 @@ impl Row for CoverageRow {
         self.available_at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use onetape_domain::time::TimeRange;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    struct Point {
+        time: i64,
+        place: u8,
+        stamp: i64,
+    }
+
+    impl Row for Point {
+        fn order(&self, other: &Self) -> Ordering {
+            (self.time, self.place).cmp(&(other.time, other.place))
+        }
+
+        fn time(&self) -> Timestamp {
+            Timestamp::from_micros(self.time)
+        }
+
+        fn stamp(&self) -> Timestamp {
+            Timestamp::from_micros(self.stamp)
+        }
+    }
+
+    fn points() -> impl Strategy<Value = Vec<Point>> {
+        // Stamps on both sides of the time; times that repeat, so that some rows are the same.
+        let point = (0..40_i64, 0..3_u8, -9..9_i64);
+        let point = point.prop_map(|(time, place, after)| Point { time, place, stamp: time + after });
+        prop::collection::vec(point, 0..80)
+    }
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_in_order_whatever_order_they_went_in(
+            points in points(),
+            (from, length, as_of, n) in (0..40_i64, 0..40_i64, 0..50_i64, 0..20_usize),
+        ) {
+            let mut series = Series::new(4);
+            let mut model: Vec<Point> = Vec::new();
+            for (place, point) in points.into_iter().enumerate() {
+                let new = !model.iter().any(|other| other.order(&point).is_eq());
+                // Shared chunks are copied, so what was taken before stays as it was.
+                let before = (place == 20).then(|| (series.clone(), model.clone()));
+                prop_assert_eq!(series.insert(point.clone()), new);
+                model.extend(new.then_some(point));
+                if let Some((series, mut model)) = before {
+                    model.sort();
+                    prop_assert_eq!(series.iter().cloned().collect::<Vec<_>>(), model);
+                }
+            }
+            model.sort();
+            prop_assert_eq!(series.len(), model.len());
+            prop_assert_eq!(series.iter().cloned().collect::<Vec<_>>(), model.clone());
+
+            let to = from + length;
+            model.retain(|point| point.stamp <= as_of);
+            let inside: Vec<_> = model.iter().filter(|point| from <= point.time && point.time < to).cloned().collect();
+            let known: Vec<_> = series.known(at(from), at(to), at(as_of)).cloned().collect();
+            prop_assert_eq!(&known, &inside);
+            let range = TimeRange::try_new(at(from), at(to)).expect("a range");
+            let taken: Vec<_> = series.select(Selection::Range(range), at(as_of)).into_rows().collect();
+            prop_assert_eq!(&taken, &inside);
+            let last: Vec<_> = series.select(Selection::Last(n), at(as_of)).into_rows().collect();
+            prop_assert_eq!(&last[..], &model[model.len().saturating_sub(n)..]);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use onetape_domain::decimal::{Price, Quantity, canonical};
 use onetape_domain::frame::FrameParts;
 use onetape_domain::message::{FeedMessage, Payload};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
-use onetape_domain::trade::{Trade, TradeKey};
+use onetape_domain::trade::{Trade, TradeId, TradeKey};
 use rust_decimal::Decimal;
 
 use crate::tape::{data_dir, golden, messages, run};
@@ -195,4 +195,29 @@ fn a3_and_a4_every_roll_up_equals_the_published_candles_directly_and_in_steps() 
     };
     assert_eq!(day(0), "611.78 618.7 609.89 617.98 v 5119.98889954");
     assert_eq!(day(1), "618.11 620 617.55 619.5 v 2793.95535361");
+}
+
+#[test]
+fn an_id_without_a_trade_leaves_no_gap_and_a_missing_one_does() {
+    let Some(messages) = messages() else { return };
+    let is_trade = |message: &&FeedMessage| matches!(message.payload, Payload::Trades(_));
+    let victim = messages.iter().filter(is_trade).nth(4_000).expect("trade").clone();
+    let Payload::Trades(events) = &victim.payload else { panic!("a trade") };
+    let (TradeId::Numeric(id), event_time) = (events[0].id().clone(), events[0].event_time()) else {
+        panic!("numeric ids")
+    };
+    let with = |payload: Option<Payload>| -> Vec<FeedMessage> {
+        let replace = |message: &FeedMessage| match &payload {
+            _ if *message != victim => Some(message.clone()),
+            Some(payload) => Some(FeedMessage { payload: payload.clone(), ..victim.clone() }),
+            None => None,
+        };
+        messages.iter().filter_map(replace).collect()
+    };
+    let gaps =
+        |changes: &Changes| changes.coverage.iter().filter(|row| row.state == CoverageState::Gap).count();
+    let (_, void) = run(&with(Some(Payload::VoidTrade { id, event_time })), SECOND / 2);
+    assert_eq!((void.trades.len(), gaps(&void)), (14_514, 0));
+    let (_, missing) = run(&with(None), SECOND / 2);
+    assert_eq!((missing.trades.len(), gaps(&missing)), (14_514, 1));
 }

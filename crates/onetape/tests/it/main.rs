@@ -1,5 +1,6 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
+mod indicators;
 mod push;
 mod quality;
 mod support;

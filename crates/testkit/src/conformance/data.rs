@@ -13,7 +13,7 @@ use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{FeedMessage, Payload};
 use onetape_domain::time::{SECOND, TimeRange, Timeframe, Timestamp};
-use onetape_domain::trade::{Side, Trade, TradeKey};
+use onetape_domain::trade::{Side, Trade, TradeEvent, TradeId, TradeKey};
 use onetape_domain::venue::VenueRules;
 use onetape_ports::{MarketStore, Selection, StoreError, TimeQuery};
 
@@ -93,15 +93,17 @@ fn record_with_restart(rules: VenueRules, messages: &[FeedMessage], lost: &[Feed
 /// A clock that stands at a stamp, without a book.
 pub(super) fn clock_at(instrument: &Instrument, issued: Timestamp) -> InstrumentClock {
     let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
-    let heartbeat = FeedMessage {
+    let id = TradeId::Numeric(1);
+    let event = TradeEvent::try_new(issued, id, price("100"), size("1"), Side::Buy, None);
+    let message = FeedMessage {
         instrument: instrument.clone(),
         connection: 0,
         sent_at: Some(issued),
         received_at: issued,
-        payload: Payload::Heartbeat,
+        payload: Payload::Trades(vec![event.expect("a valid trade")]),
     };
-    engine.process(&heartbeat, &mut Changes::default());
-    let clock = engine.clock(false).expect("a heartbeat is stamped");
+    engine.process(&message, &mut Changes::default());
+    let clock = engine.clock(false).expect("a new trade is stamped");
     assert_eq!(clock.issued, issued, "the first stamp is the venue's time");
     clock
 }

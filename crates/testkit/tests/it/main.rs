@@ -3,7 +3,9 @@
 mod book_properties;
 mod candle_properties;
 mod coverage_properties;
+mod doubles;
 mod naive_store;
+mod pushed_properties;
 mod replay_properties;
 mod scenario;
 mod suite;

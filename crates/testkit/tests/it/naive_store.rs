@@ -151,12 +151,13 @@ impl TapeStore for NaiveStore {
         let mut state = self.lock();
         let stored = state.instruments.get(&name).and_then(Reference::clock).cloned();
         let issued = stored.as_ref().map(|clock| clock.issued);
-        let reached = issued.is_some_and(|issued| issued >= batch.clock.issued);
-        let written = reached && (issued != expected || issued != Some(batch.clock.issued));
-        if written && !matches!(self.mistake, Mistake::ClockGoesBack | Mistake::RowsTwice) {
+        let follows = issued == expected && issued.is_none_or(|issued| issued <= batch.clock.issued);
+        let written = !follows && issued == Some(batch.clock.issued);
+        if written && self.mistake != Mistake::RowsTwice {
             return Ok(());
         }
-        if !written && issued != expected && self.mistake != Mistake::NoCompareAndSet {
+        let goes_back = self.mistake == Mistake::ClockGoesBack && issued > Some(batch.clock.issued);
+        if !follows && !written && !goes_back && self.mistake != Mistake::NoCompareAndSet {
             return Err(StoreError::new(StoreErrorKind::Conflict, "append", "another writer was here"));
         }
         let model = state.instruments.entry(name.clone()).or_insert_with(|| Reference::new(name));
@@ -168,7 +169,7 @@ impl TapeStore for NaiveStore {
         if self.mistake == Mistake::BookStays {
             clock.book = clock.book.or(stored.and_then(|stored| stored.book));
         }
-        if !written || self.mistake == Mistake::ClockGoesBack {
+        if !written {
             model.set_clock(clock);
         }
         Ok(())

@@ -15,7 +15,7 @@ pub const MAX_INSTRUMENTS: usize = 10_000;
 /// Assets that spot and USD-M instruments are quoted in, past and present.
 ///
 /// None of them is the end of another, and so the split of a name that ends with one is never ambiguous:
-/// `AEUR`, of which `EUR` is the end (`ADAEUR`), is left to [`EXCEPTIONS`].
+/// `AEUR`, of which `EUR` is the end (`ADAEUR`), is told by its few names.
 pub const QUOTES: [&str; 43] = [
     "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "USDS", "USD1", "PAX", "DAI", "UST", "VAI", "BTC",
     "ETH", "BNB", "TRX", "XRP", "DOGE", "DOT", "SOL", "EUR", "EURI", "GBP", "AUD", "JPY", "TRY", "BRL",

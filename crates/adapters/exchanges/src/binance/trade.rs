@@ -26,8 +26,11 @@ pub(super) fn single(fields: &Fields<'_>, market: Market, violations: &mut Viola
     match fields.get(Key::TradeKind) {
         Value::Text(kind) if market != Market::Spot && !FILLS.contains(&&**kind) => {
             if NOT_OF_THE_MARKET.contains(&&**kind) {
-                let event_time = fields.get(Key::Time).millis("trade.event_time", violations)?;
-                return Some(Payload::VoidTrade { id: id?, event_time });
+                let event_time = fields.get(Key::Time).millis("trade.event_time", violations);
+                if let Some(id) = id.filter(|id| *id < 0) {
+                    violations.push("trade.id", id, "must not be negative");
+                }
+                return Some(Payload::VoidTrade { id: id?, event_time: event_time? });
             }
             violations.push("trade.X", kind, "must be MARKET, RPI, NA, INSURANCE_FUND or ADL");
         }

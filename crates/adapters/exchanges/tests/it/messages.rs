@@ -134,6 +134,8 @@ fn futures_records_that_are_no_trades_of_the_market_take_their_id_only() {
         let void = Payload::VoidTrade { id: 6_587_981_240, event_time };
         check(Market::Usdm, &json, "binance:BTC/USDT:USDT", Some(1_756_220_468_099), void.clone());
     }
+    let refused = parse(Market::Usdm, &record("NA", "0", "0").replace("6587981240", "-1"));
+    assert!(refused.is_err(), "{refused:?}");
     let refused = parse(Market::Usdm, &record("SOMETHING_NEW", "25000.1", "1")).expect_err("an unknown kind");
     assert!(refused.violations.to_string().contains("trade.X must be MARKET"), "{}", refused.violations);
     let refused = parse(Market::Usdm, &record("MARKET", "0", "0")).expect_err("no price");

@@ -53,6 +53,8 @@ const SHAPES: [FrameShape; 4] = [
 /// Instants around some of the stamps so far, and far from all of them.
 fn instants(live: &Live, rng: &mut Rng, count: usize) -> BTreeSet<Timestamp> {
     let mut instants = BTreeSet::from([MIDNIGHT.plus(-86_400 * SECOND), Timestamp::LATEST]);
+    // A tape may be all silence.
+    let count = if live.stamps.is_empty() { 0 } else { count };
     for _ in 0..count {
         let at = rng.between(0, live.stamps.len() as i64 - 1) as usize;
         let recent = live.stamps.len().saturating_sub(1 + at / 16);

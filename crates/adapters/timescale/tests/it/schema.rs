@@ -104,7 +104,7 @@ async fn a_wrong_password_or_host_is_told_without_the_password() {
     let refused = TimescaleStore::connect("postgres://nobody:hunter2@127.0.0.1:1/none").await.unwrap_err();
     assert!(matches!(refused.kind(), StoreErrorKind::Connection | StoreErrorKind::Resource), "{refused:?}");
     assert!(!format!("{refused:?}").contains("hunter2"));
-    let missing = format!("{}_missing", database.url());
+    let missing = database.url().replace(database.name(), "onetape_no_such_database");
     let missing = TimescaleStore::connect(&missing).await.unwrap_err();
     assert_eq!(missing.kind(), StoreErrorKind::Schema, "{missing:?}");
 }
