@@ -11,6 +11,9 @@ use crate::violation::Violations;
 /// Longest trade id accepted, in bytes.
 pub const MAX_TRADE_ID_BYTES: usize = 100;
 
+/// Highest numeric trade id accepted: ids are counted on from it.
+pub const MAX_TRADE_ID: i64 = i64::MAX - 1;
+
 /// Side of the taker: the order that removed liquidity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -119,6 +122,9 @@ impl TradeEvent {
         }
         match &id {
             TradeId::Numeric(id) if *id < 0 => violations.push("trade.id", id, "must not be negative"),
+            TradeId::Numeric(id) if *id > MAX_TRADE_ID => {
+                violations.push("trade.id", id, "must leave room for a next one");
+            }
             TradeId::Text { id, .. } if id.is_empty() || id.len() > MAX_TRADE_ID_BYTES => {
                 violations.push("trade.id", id, "must be 1 to 100 bytes");
             }

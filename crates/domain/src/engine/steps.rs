@@ -87,6 +87,7 @@ impl InstrumentEngine {
         if !news && !raises {
             return Step::of(Outcome::Redelivered);
         }
+        self.carry(Stream::Trades, message, sent_at, raises);
         let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
         if news {
             let coverage = &mut self.coverage[Stream::Trades.index()];

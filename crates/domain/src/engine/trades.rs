@@ -9,7 +9,7 @@ use crate::coverage::{CoverageRow, Intervals};
 use crate::decimal;
 use crate::message::ConnectionId;
 use crate::time::{SECOND, Timestamp};
-use crate::trade::{Trade, TradeEvent, TradeId, TradeKey};
+use crate::trade::{MAX_TRADE_ID, Trade, TradeEvent, TradeId, TradeKey};
 use crate::venue::TradeIds;
 use crate::violation::Violations;
 
@@ -213,7 +213,8 @@ impl TradeStream {
 
     /// Whether an id without a trade is news: it fills its place in the sequence, and nothing else.
     pub fn expects(&self, id: i64) -> bool {
-        self.ids == TradeIds::Contiguous && self.aggregated != Some(true) && !self.contains(id)
+        let in_bounds = (0..=MAX_TRADE_ID).contains(&id);
+        in_bounds && self.ids == TradeIds::Contiguous && self.aggregated != Some(true) && !self.contains(id)
     }
 
     /// Takes an id in; gaps it opens or closes go to the log.

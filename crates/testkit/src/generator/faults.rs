@@ -4,6 +4,7 @@ use onetape_domain::book::BookLevel;
 use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::message::{ConnectionId, FeedMessage, Payload};
 use onetape_domain::time::Timestamp;
+use onetape_domain::trade::TradeId;
 use rust_decimal::Decimal;
 
 use super::rng::Rng;
@@ -77,6 +78,22 @@ pub fn crossed(mut messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> Vec
                 highest.and_then(|level| Price::try_new("price", level.price.get() * Decimal::TWO).ok());
             let size = Quantity::try_new("size", Decimal::ONE).ok();
             diff.bids.extend(price.zip(size).map(|(price, size)| BookLevel { price, size }));
+        }
+    }
+    messages
+}
+
+/// Makes ids without a trade of some trade messages, as venues use them for other records.
+#[must_use]
+pub fn voided(mut messages: Vec<FeedMessage>, seed: u64, per_mille: u32) -> Vec<FeedMessage> {
+    let mut rng = Rng::new(seed);
+    for message in &mut messages {
+        if let Payload::Trades(events) = &message.payload
+            && let [event] = events.as_slice()
+            && let TradeId::Numeric(id) = event.id()
+            && rng.per_mille(per_mille)
+        {
+            message.payload = Payload::VoidTrade { id: *id, event_time: event.event_time() };
         }
     }
     messages

@@ -160,6 +160,7 @@ fn a_trade_older_than_the_candles_at_hand_revises_what_is_loaded() {
         lost_trades_per_mille: 5,
         lost_diffs_per_mille: 0,
         crossed_per_mille: 0,
+        void_per_mille: 0,
         repeated_per_mille: 0,
         shuffle: 0,
         quiet: 0,

@@ -28,12 +28,25 @@ fn events(messages: &[FeedMessage]) -> Vec<&TradeEvent> {
     events.flatten().collect()
 }
 
-fn ids(messages: &[FeedMessage]) -> BTreeSet<i64> {
-    let ids = events(messages).into_iter().map(|event| match event.id() {
-        TradeId::Numeric(id) => *id,
-        other => panic!("{other:?} in a market of contiguous ids"),
+/// Ids in the order of their arrival, those without a trade included.
+fn arrivals(messages: &[FeedMessage]) -> Vec<i64> {
+    let ids = messages.iter().flat_map(|message| match &message.payload {
+        Payload::Trades(events) => events.iter().map(numeric).collect(),
+        Payload::VoidTrade { id, .. } => vec![*id],
+        _ => Vec::new(),
     });
     ids.collect()
+}
+
+fn numeric(event: &TradeEvent) -> i64 {
+    match event.id() {
+        TradeId::Numeric(id) => *id,
+        other => panic!("{other:?} in a market of contiguous ids"),
+    }
+}
+
+fn ids(messages: &[FeedMessage]) -> BTreeSet<i64> {
+    arrivals(messages).into_iter().collect()
 }
 
 fn is_covered(covered: &Intervals, time: Timestamp) -> bool {
@@ -49,8 +62,9 @@ proptest! {
         let recording = record(RULES, &messages);
         let covered = covered(&recording, Stream::Trades);
         let (arrived, lost_ids) = (ids(&messages), ids(&lost));
-        let began = events(&messages).first().map(|event| event.id().clone());
-        let (Some(TradeId::Numeric(first)), Some(last)) = (began, arrived.last()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (arrivals(&messages).first().copied(), arrived.last()) else {
+            return Ok(());
+        };
         for event in events(&lost) {
             let TradeId::Numeric(id) = event.id() else { continue };
             // Those before the one that came first and after the last one are not known to be missing.

@@ -49,7 +49,7 @@ fn message(candle: &Candle) -> FeedMessage {
         instrument: instrument(),
         connection: 0,
         sent_at: Some(candle.close_time()),
-        received_at: candle.close_time().plus(40 * 60 * SECOND),
+        received_at: candle.close_time().plus(36_000 * SECOND),
         payload: Payload::Candle(*candle),
     }
 }

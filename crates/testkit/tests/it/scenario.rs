@@ -22,6 +22,7 @@ pub(crate) struct Scenario {
     pub(crate) lost_trades_per_mille: u32,
     pub(crate) lost_diffs_per_mille: u32,
     pub(crate) crossed_per_mille: u32,
+    pub(crate) void_per_mille: u32,
     pub(crate) repeated_per_mille: u32,
     pub(crate) shuffle: i64,
     pub(crate) quiet: u32,
@@ -54,6 +55,7 @@ impl Scenario {
         let messages = faults::late_trades(self.market().messages(), seed ^ 1, self.late_per_mille, 4_000);
         let (messages, lost) = faults::drop_trades(messages, seed ^ 2, self.lost_trades_per_mille);
         let messages = faults::drop_diffs(messages, seed ^ 3, self.lost_diffs_per_mille);
+        let messages = faults::voided(messages, seed ^ 7, self.void_per_mille);
         let messages = faults::crossed(messages, seed ^ 6, self.crossed_per_mille);
         let messages = faults::duplicated(messages, seed ^ 4, self.repeated_per_mille, 30);
         let messages = faults::shuffled(messages, seed ^ 5, self.shuffle);
@@ -83,7 +85,8 @@ pub(crate) fn record(rules: VenueRules, messages: &[FeedMessage]) -> Recording {
 pub(crate) fn any_feed() -> impl Strategy<Value = Scenario> {
     let market = (any::<u64>(), 4..14_u32, prop_oneof![3 => Just(0_u32), 1 => 20..50_u32], any::<bool>());
     let shuffle = prop_oneof![Just(0), 0..12_i64];
-    let losses = (per_mille(100), per_mille(60), per_mille(30), per_mille(20), per_mille(100), shuffle);
+    let crossed = (per_mille(20), prop_oneof![3 => Just(0_u32), 1 => 0..900_u32]);
+    let losses = (per_mille(100), per_mille(60), per_mille(30), crossed, per_mille(100), shuffle);
     let feed = (
         any::<bool>(),
         any::<bool>(),
@@ -96,7 +99,7 @@ pub(crate) fn any_feed() -> impl Strategy<Value = Scenario> {
             late_per_mille,
             lost_trades_per_mille,
             lost_diffs_per_mille,
-            crossed_per_mille,
+            (crossed_per_mille, void_per_mille),
             repeated_per_mille,
             shuffle,
         ) = losses;
@@ -108,6 +111,7 @@ pub(crate) fn any_feed() -> impl Strategy<Value = Scenario> {
             lost_trades_per_mille,
             lost_diffs_per_mille,
             crossed_per_mille,
+            void_per_mille,
             repeated_per_mille,
             shuffle,
             quiet,
@@ -127,6 +131,7 @@ pub(crate) fn calm_feed() -> impl Strategy<Value = Scenario> {
         lost_trades_per_mille: 0,
         lost_diffs_per_mille: 0,
         crossed_per_mille: 0,
+        void_per_mille: 0,
         repeated_per_mille: 0,
         shuffle: 0,
         quiet: 0,

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::{InstrumentEngine, Outcome};
-use onetape_domain::frame::{FrameParts, FrameShape, assemble};
+use onetape_domain::frame::{FrameParts, FrameShape, InferenceDataFrame, assemble};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::FeedMessage;
 use onetape_domain::time::{SECOND, Timestamp};
@@ -47,10 +47,8 @@ pub(crate) fn query(as_of: Timestamp, shape: FrameShape) -> FrameQuery {
     FrameQuery { instrument: instrument(), as_of, shape, knowledge: Knowledge::AsRecorded }
 }
 
-/// The canonical text of a frame.
-pub(crate) fn json(as_of: Timestamp, shape: FrameShape, parts: &FrameParts) -> String {
-    let frame = assemble(instrument(), as_of, shape, parts).expect("the parts make a frame");
-    frame.to_canonical_json()
+fn frame(as_of: Timestamp, shape: FrameShape, parts: &FrameParts) -> InferenceDataFrame {
+    assemble(instrument(), as_of, shape, parts).expect("the parts make a frame")
 }
 
 impl Live {
@@ -153,12 +151,12 @@ impl Live {
         let FrameQuery { as_of, shape, .. } = *query;
         let rows = |parts: &FrameParts| FrameParts { coverage: Vec::new(), ..parts.clone() };
         assert_eq!(rows(got), rows(expected), "rows of the {who} at {as_of} ({query:?})");
-        assert_eq!(
-            json(as_of, shape, got),
-            json(as_of, shape, expected),
-            "the frame of the {who} at {as_of} ({query:?}) from\n{:#?}\nand\n{:#?}",
-            got.coverage,
-            expected.coverage
-        );
+        let [got_frame, frame] = [got, expected].map(|parts| frame(as_of, shape, parts));
+        let logs = || format!("from\n{:#?}\nand\n{:#?}", got.coverage, expected.coverage);
+        assert_eq!(got_frame, frame, "the frame of the {who} at {as_of} ({query:?}) {}", logs());
+        // Equal values have equal texts; some are written out.
+        if as_of.micros() % 8 == 0 {
+            assert_eq!(got_frame.to_canonical_json(), frame.to_canonical_json(), "its text");
+        }
     }
 }
