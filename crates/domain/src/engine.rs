@@ -321,7 +321,7 @@ impl InstrumentEngine {
         sampling: Sampling,
         changes: &mut Changes,
     ) -> Timestamp {
-        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let stamp = self.stamp(message, sent_at, raises);
         let highest = self.connections.get(&message.connection).copied();
         if let Some(last) = highest.filter(|last| raises && sent_at.since(*last) > self.rules.silence_limit) {
             for stream in self.carried_by(message.connection) {
@@ -378,6 +378,14 @@ impl InstrumentEngine {
         let mark = sent_at.plus(-self.rules.lateness);
         let mut streams = own.into_iter().chain(self.carried_by(message.connection));
         streams.any(|stream| self.watermarks[stream.index()].is_none_or(|before| mark > before))
+    }
+
+    /// The stamp of a message; it does not lie before the watermark the message raises, which may be an
+    /// earlier one's on the same connection.
+    fn stamp(&mut self, message: &FeedMessage, sent_at: Timestamp, raises: bool) -> Timestamp {
+        let highest = self.connections.get(&message.connection).copied().filter(|_| raises);
+        let sent_at = highest.map_or(sent_at, |highest| highest.max(sent_at));
+        self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit)
     }
 
     /// The watermark of what a connection carries once it has sent a message.

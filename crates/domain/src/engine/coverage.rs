@@ -65,9 +65,9 @@ impl StreamCoverage {
             let parts = [(from, to.min(begin)), (from.max(end), to)];
             self.ended.extend(parts.into_iter().filter(|(from, to)| from < to));
         }
-        if let Some(run) = self.run.filter(|run| *run < end) {
+        if self.run.is_some_and(|run| run < end) {
             self.end(begin);
-            self.run = Some(run.max(end));
+            self.run = Some(end);
         }
     }
 

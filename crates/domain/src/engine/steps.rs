@@ -124,7 +124,7 @@ impl InstrumentEngine {
             self.carriers[stream] = Some(message.connection);
         }
         // The candle is itself the proof of its period, so no silence can break the run.
-        let stamp = self.sequencer.stamp(sent_at, message.received_at, self.rules.stamp_lead_limit);
+        let stamp = self.stamp(message, sent_at, raises);
         self.candles.push(plan, stamp, &mut changes.candles);
         let coverage = &mut self.coverage[stream];
         coverage.begin(candle.open_time());

@@ -4,6 +4,7 @@ mod book_properties;
 mod candle_properties;
 mod coverage_properties;
 mod doubles;
+mod handmade_cases;
 mod naive_store;
 mod pushed_properties;
 mod replay_properties;
