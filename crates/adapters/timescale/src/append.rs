@@ -123,12 +123,12 @@ fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Times
 /// Keeps what readers rely on: see the table `instruments`.
 async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Result<(), StoreError> {
     let Changes { trades, candles, books, imbalances, coverage } = &batch.changes;
+    let first_book = books.iter().map(|row| row.second()).min();
+    let first_imbalance = imbalances.iter().map(|row| row.second).min();
     let times = trades.iter().map(|row| row.key.event_time);
     let times = times.chain(candles.iter().map(|row| row.candle.open_time()));
-    let times = times.chain(books.iter().map(|row| row.second()));
-    let times = times.chain(imbalances.iter().map(|row| row.second));
     let times = times.chain(coverage.iter().map(|row| row.available_at));
-    let Some(first_time) = times.min() else { return Ok(()) };
+    let Some(first_time) = times.chain(first_book).chain(first_imbalance).min() else { return Ok(()) };
     let leads = trades.iter().map(|row| row.key.event_time.since(row.available_at));
     let leads = leads.chain(coverage.iter().map(|row| row.end.since(row.available_at)));
     let lags = books.iter().map(|row| row.available_at().since(row.second()));
@@ -136,6 +136,8 @@ async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Resul
         .bind(batch.instrument.symbol().as_str())
         .bind(batch.instrument.exchange().as_str())
         .bind(Micros(first_time))
+        .bind(first_book.map(Micros))
+        .bind(first_imbalance.map(Micros))
         .bind(leads.max().unwrap_or(0).max(0))
         .bind(lags.max().unwrap_or(0).max(0))
         .execute(connection)

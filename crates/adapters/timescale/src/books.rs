@@ -17,6 +17,7 @@ use sqlx::types::Json;
 
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
+use crate::by_time::ByTime;
 use crate::candles::natural;
 use crate::columns::{Columns, FromColumns, row};
 use crate::cursor::{self, Request};
@@ -29,6 +30,13 @@ use crate::store::TimescaleStore;
 
 const READ: &str = "read books";
 const READ_BUCKETS: &str = "read buckets";
+
+const BUCKETS: ByTime = ByTime {
+    range: include_str!("queries/buckets_range.sql"),
+    last: include_str!("queries/buckets_last.sql"),
+    leads: false,
+    span,
+};
 
 row! {
     /// A sampled book.
@@ -158,7 +166,7 @@ impl BookStore for TimescaleStore {
 
     fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
         let instrument = query.instrument.clone();
-        let prepare = move |bounds: &Bounds| buckets_request(&query, bounds);
+        let prepare = move |bounds: &Bounds| BUCKETS.request(&query, bounds);
         cursor::rows(self.pool(), READ_BUCKETS, instrument, prepare, decode_bucket)
     }
 }
@@ -210,24 +218,6 @@ fn minutes_request(query: &BookQuery, bounds: &Bounds) -> Result<Request, BoxDyn
             let lowers = bounds.lowers(newest, span(count.saturating_mul(60)));
             let attempts = lowers.into_iter().map(|lower| attempt(minute(lower), newest, count));
             Ok(Request { sql, attempts: attempts.collect::<Result<_, _>>()?, wanted: Some(count) })
-        }
-    }
-}
-
-fn buckets_request(query: &TimeQuery, bounds: &Bounds) -> Result<Request, BoxDynError> {
-    let arguments = |lower, end| Arguments::of(&query.instrument)?.time(lower)?.time(end)?.time(query.as_of);
-    match query.selection {
-        Selection::Range(range) => {
-            let (start, end) = bounds.clip(range, query.as_of, 0);
-            let attempts = vec![arguments(start, end)?.done()];
-            Ok(Request { sql: include_str!("queries/buckets_range.sql"), attempts, wanted: None })
-        }
-        Selection::Last(count) => {
-            let end = query.as_of.plus(1);
-            let attempt = |lower| Ok(arguments(lower, end)?.limit(count)?.done());
-            let lowers = bounds.lowers(end, span(count));
-            let attempts = lowers.into_iter().map(attempt).collect::<Result<_, BoxDynError>>()?;
-            Ok(Request { sql: include_str!("queries/buckets_last.sql"), attempts, wanted: Some(count) })
         }
     }
 }

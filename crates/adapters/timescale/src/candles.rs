@@ -8,7 +8,7 @@ use onetape_domain::candle::{Candle, Ohlcv, SupersededCandle};
 use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::instrument::Instrument;
-use onetape_domain::time::{Timeframe, Timestamp};
+use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::TradeKey;
 use onetape_domain::violation::{Violation, Violations};
 use onetape_ports::store::RowStream;
@@ -18,7 +18,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
-use crate::columns::{Columns, FromColumns, row_of_arrays};
+use crate::columns::{Columns, FromColumns, row_of_records};
 use crate::cursor::{self, Request};
 use crate::error::{broken_row, failed};
 use crate::micros::Micros;
@@ -28,6 +28,9 @@ use crate::store::TimescaleStore;
 /// Periods looked back over for each candle asked for, before looking farther: most seconds of a busy
 /// market have a trade.
 pub(crate) const SLACK: i64 = 16;
+
+/// Looked back over at least: a quiet market has a trade a minute.
+const SHORTEST_SPAN: i64 = 6 * 3_600 * SECOND;
 
 const READ: &str = "read candles";
 
@@ -53,7 +56,7 @@ static RANGE: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("q
 static LAST: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("queries/candles_last.sql")));
 static ONE: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("queries/candle.sql")));
 
-row_of_arrays! {
+row_of_records! {
     /// One version of a candle.
     CandleRow {
         timestamp: Micros,
@@ -213,7 +216,7 @@ impl TimescaleStore {
 /// Time in which so many candles are looked for first.
 pub(crate) fn span(timeframe: Timeframe, count: usize) -> i64 {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    timeframe.micros().saturating_mul(SLACK).saturating_mul(count)
+    timeframe.micros().saturating_mul(SLACK).saturating_mul(count).max(SHORTEST_SPAN)
 }
 
 async fn fetch_last(

@@ -32,11 +32,6 @@ pub(crate) trait FromColumns: Sized {
     fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error>;
 }
 
-/// The same from one array a field, with one element a row.
-pub(crate) trait FromArrays: Sized {
-    fn read_arrays(columns: &mut Columns<'_>) -> Result<Vec<Self>, sqlx::Error>;
-}
-
 /// Declares a row struct whose fields are the columns of a query, in order.
 macro_rules! row {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
@@ -52,23 +47,17 @@ macro_rules! row {
     };
 }
 
-/// The same for a row struct that is also read from arrays.
-macro_rules! row_of_arrays {
+/// The same for a row struct that is also read from records.
+macro_rules! row_of_records {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         $crate::columns::row! { $(#[$doc])* $name { $($field: $type),* } }
 
-        impl $crate::columns::FromArrays for $name {
-            fn read_arrays(columns: &mut $crate::columns::Columns<'_>) -> Result<Vec<Self>, sqlx::Error> {
-                // The aggregate of no rows is null.
-                $(let mut $field = columns.take::<Option<Vec<$type>>>()?.unwrap_or_default().into_iter();)*
-                let mut rows = Vec::new();
-                while let ($(Some($field),)*) = ($($field.next(),)*) {
-                    rows.push(Self { $($field),* });
-                }
-                Ok(rows)
+        impl<'r> $crate::records::FromRecord<'r> for $name {
+            fn from_record(fields: &mut $crate::records::Fields<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+                Ok(Self { $($field: fields.take()?),* })
             }
         }
     };
 }
 
-pub(crate) use {row, row_of_arrays};
+pub(crate) use {row, row_of_records};

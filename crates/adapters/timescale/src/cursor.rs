@@ -150,8 +150,9 @@ impl<T> Reader<T> {
 
 async fn fetch(session: &mut Session) -> Result<Vec<PgRow>, sqlx::Error> {
     // Not kept prepared: the columns are those of whatever cursor is open.
-    let statement = sqlx::query("FETCH 1000 FROM page").persistent(false);
-    statement.fetch_all(session.connection().map_err(|_| sqlx::Error::PoolClosed)?).await
+    let fetch = format!("FETCH {PAGE} FROM page");
+    let connection = session.connection().map_err(|_| sqlx::Error::PoolClosed)?;
+    sqlx::query(&fetch).persistent(false).fetch_all(connection).await
 }
 
 async fn execute(session: &mut Session, statement: &'static str) -> Result<(), sqlx::Error> {

@@ -17,7 +17,7 @@ use crate::error::failed;
 use crate::session::{SNAPSHOT, Session};
 use crate::store::TimescaleStore;
 
-use bounds::FrameBounds;
+use bounds::{FrameBounds, looked_at};
 use rows::FrameRows;
 
 const READ: &str = "read a frame";
@@ -64,7 +64,7 @@ async fn read(
             .fetch_one(&mut *connection)
             .await
             .map_err(failed(READ))?;
-        let rows = FrameRows::read(&row)?;
+        let rows = FrameRows::read(&row, looked_at(query))?;
         if !bounds.widen(query, &rows) {
             return Ok(rows.into_parts(query));
         }

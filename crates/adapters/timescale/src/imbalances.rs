@@ -5,14 +5,12 @@ use onetape_domain::imbalance::Imbalances;
 use onetape_domain::time::SECOND;
 use onetape_domain::violation::Violations;
 use onetape_ports::store::RowStream;
-use onetape_ports::{ImbalanceStore, Selection, StoreError, TimeQuery};
-use sqlx::error::BoxDynError;
+use onetape_ports::{ImbalanceStore, StoreError, TimeQuery};
 use sqlx::postgres::PgRow;
 
-use crate::arguments::Arguments;
-use crate::bounds::Bounds;
-use crate::columns::{Columns, FromColumns, row_of_arrays};
-use crate::cursor::{self, Request};
+use crate::by_time::ByTime;
+use crate::columns::{Columns, FromColumns, row_of_records};
+use crate::cursor;
 use crate::error::{broken_row, failed};
 use crate::micros::Micros;
 use crate::numeric::Num;
@@ -20,7 +18,14 @@ use crate::store::TimescaleStore;
 
 const READ: &str = "read imbalances";
 
-row_of_arrays! {
+const ROWS: ByTime = ByTime {
+    range: include_str!("queries/imbalances_range.sql"),
+    last: include_str!("queries/imbalances_last.sql"),
+    leads: false,
+    span,
+};
+
+row_of_records! {
     /// The imbalances of a second.
     ImbalanceRow {
         timestamp: Micros,
@@ -78,31 +83,13 @@ impl ImbalanceRow {
 impl ImbalanceStore for TimescaleStore {
     fn stream_imbalances(&self, query: TimeQuery) -> RowStream<'_, Imbalances> {
         let instrument = query.instrument.clone();
-        cursor::rows(self.pool(), READ, instrument, move |bounds| request(&query, bounds), decode)
+        cursor::rows(self.pool(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
     }
 }
 
 /// Time in which the rows of so many seconds are looked for first: an hour at least.
 pub(crate) fn span(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).max(900).saturating_mul(4 * SECOND)
-}
-
-fn request(query: &TimeQuery, bounds: &Bounds) -> Result<Request, BoxDynError> {
-    let arguments = |lower, end| Arguments::of(&query.instrument)?.time(lower)?.time(end)?.time(query.as_of);
-    match query.selection {
-        Selection::Range(range) => {
-            let (start, end) = bounds.clip(range, query.as_of, 0);
-            let attempts = vec![arguments(start, end)?.done()];
-            Ok(Request { sql: include_str!("queries/imbalances_range.sql"), attempts, wanted: None })
-        }
-        Selection::Last(count) => {
-            let end = query.as_of.plus(1);
-            let attempt = |lower| Ok(arguments(lower, end)?.limit(count)?.done());
-            let lowers = bounds.lowers(end, span(count));
-            let attempts = lowers.into_iter().map(attempt).collect::<Result<_, BoxDynError>>()?;
-            Ok(Request { sql: include_str!("queries/imbalances_last.sql"), attempts, wanted: Some(count) })
-        }
-    }
 }
 
 fn decode(row: &PgRow) -> Result<Imbalances, StoreError> {

@@ -21,6 +21,13 @@ impl Micros {
     pub(crate) const FOREVER: Self = Self(Timestamp::from_micros(i64::MAX));
 }
 
+impl Micros {
+    /// From PostgreSQL's count.
+    pub(crate) const fn from_wire(micros: i64) -> Self {
+        Self(Timestamp::from_micros(micros.saturating_add(EPOCH)))
+    }
+}
+
 impl From<Timestamp> for Micros {
     fn from(time: Timestamp) -> Self {
         Self(time)
@@ -66,6 +73,6 @@ impl<'r> Decode<'r, Postgres> for Micros {
             PgValueFormat::Binary => i64::from_be_bytes(value.as_bytes()?.try_into()?),
             PgValueFormat::Text => return Ok(Self(DateTime::<Utc>::decode(value)?.into())),
         };
-        Ok(Self(Timestamp::from_micros(micros.saturating_add(EPOCH))))
+        Ok(Self::from_wire(micros))
     }
 }

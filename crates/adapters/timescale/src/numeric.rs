@@ -15,6 +15,9 @@ const NEGATIVE: u16 = 0x4000;
 /// Most base-10000 digits that 28 decimal digits can lie across.
 const MAX_GROUPS: usize = 9;
 
+/// Base-10000 digits that 64 bits hold.
+const SMALL_GROUPS: usize = 4;
+
 /// An exact decimal in a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Num(pub(crate) Decimal);
@@ -76,7 +79,8 @@ impl<'r> Decode<'r, Postgres> for Num {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Decimal, BoxDynError> {
+/// Reads the binary form.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Decimal, BoxDynError> {
     let word = |at: usize| -> Result<[u8; 2], BoxDynError> {
         bytes
             .get(2 * at..2 * at + 2)
@@ -93,33 +97,40 @@ fn decode(bytes: &[u8]) -> Result<Decimal, BoxDynError> {
     if count > MAX_GROUPS {
         return Err("numeric needs more than 28 digits".into());
     }
-    let mut mantissa = 0_i128;
-    for at in 0..count {
-        mantissa = mantissa * 10_000 + i128::from(u16::from_be_bytes(word(4 + at)?));
-    }
-    if mantissa == 0 {
-        return Ok(Decimal::ZERO);
-    }
     // The last digit group stands for 10000^(weight - count + 1).
     let exponent = 4 * (weight + 1 - i32::try_from(count)?);
+    let digits = || (0..count).map(|at| word(4 + at).map(u16::from_be_bytes));
+    let negative = sign == NEGATIVE;
+    if count <= SMALL_GROUPS && exponent <= 0 {
+        let mantissa =
+            digits().try_fold(0, |sum, digit| digit.map(|digit| sum * 10_000 + i64::from(digit)))?;
+        let (mantissa, decimals) = unpad(mantissa, exponent.unsigned_abs(), scale);
+        return Ok(Decimal::try_new(if negative { -mantissa } else { mantissa }, decimals)?);
+    }
+    let mut mantissa =
+        digits().try_fold(0, |sum, digit| digit.map(|digit| sum * 10_000 + i128::from(digit)))?;
     let mut decimals = 0;
-    if exponent >= 0 {
+    if exponent > 0 {
         let factor = 10_i128.checked_pow(u32::try_from(exponent)?);
-        mantissa = factor
-            .and_then(|factor| mantissa.checked_mul(factor))
-            .ok_or("numeric needs more than 28 digits")?;
+        let product = factor.and_then(|factor| mantissa.checked_mul(factor));
+        mantissa = product.ok_or("numeric needs more than 28 digits")?;
     } else {
-        decimals = exponent.unsigned_abs();
-        // Digits beyond the declared scale are the last group's padding.
-        while decimals > scale && mantissa % 10 == 0 {
-            mantissa /= 10;
-            decimals -= 1;
-        }
+        (mantissa, decimals) = unpad(mantissa, exponent.unsigned_abs(), scale);
     }
-    if sign == NEGATIVE {
-        mantissa = -mantissa;
+    Ok(Decimal::try_from_i128_with_scale(if negative { -mantissa } else { mantissa }, decimals)?)
+}
+
+/// Takes away the zeros that pad the last group beyond the declared scale.
+fn unpad<T>(mut mantissa: T, mut decimals: u32, scale: u32) -> (T, u32)
+where
+    T: Copy + PartialEq + From<u8> + std::ops::Rem<Output = T> + std::ops::Div<Output = T>,
+{
+    let (zero, ten) = (T::from(0), T::from(10));
+    while decimals > scale && mantissa % ten == zero {
+        mantissa = mantissa / ten;
+        decimals -= 1;
     }
-    Ok(Decimal::try_from_i128_with_scale(mantissa, decimals)?)
+    (mantissa, decimals)
 }
 
 #[cfg(test)]

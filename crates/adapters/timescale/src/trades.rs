@@ -5,15 +5,13 @@ use onetape_domain::time::SECOND;
 use onetape_domain::trade::{AggregateIds, Trade};
 use onetape_domain::violation::Violations;
 use onetape_ports::store::RowStream;
-use onetape_ports::{Selection, StoreError, TimeQuery, TradeStore};
-use sqlx::error::BoxDynError;
+use onetape_ports::{StoreError, TimeQuery, TradeStore};
 use sqlx::postgres::PgRow;
 
-use crate::arguments::Arguments;
-use crate::bounds::Bounds;
+use crate::by_time::ByTime;
 use crate::candles::trade_key;
-use crate::columns::{Columns, FromColumns, row_of_arrays};
-use crate::cursor::{self, Request};
+use crate::columns::{Columns, FromColumns, row_of_records};
+use crate::cursor;
 use crate::error::{broken_row, failed};
 use crate::micros::Micros;
 use crate::numeric::Num;
@@ -24,7 +22,14 @@ const FIRST_SPAN: i64 = 3_600 * SECOND;
 
 const READ: &str = "read trades";
 
-row_of_arrays! {
+const ROWS: ByTime = ByTime {
+    range: include_str!("queries/trades_range.sql"),
+    last: include_str!("queries/trades_last.sql"),
+    leads: true,
+    span: |_| FIRST_SPAN,
+};
+
+row_of_records! {
     /// A stored trade.
     TradeRow {
         timestamp: Micros,
@@ -72,25 +77,7 @@ impl TradeRow {
 impl TradeStore for TimescaleStore {
     fn stream_trades(&self, query: TimeQuery) -> RowStream<'_, Trade> {
         let instrument = query.instrument.clone();
-        cursor::rows(self.pool(), READ, instrument, move |bounds| request(&query, bounds), decode)
-    }
-}
-
-fn request(query: &TimeQuery, bounds: &Bounds) -> Result<Request, BoxDynError> {
-    let arguments = |lower, end| Arguments::of(&query.instrument)?.time(lower)?.time(end)?.time(query.as_of);
-    match query.selection {
-        Selection::Range(range) => {
-            let (start, end) = bounds.clip(range, query.as_of, bounds.lead);
-            let attempts = vec![arguments(start, end)?.done()];
-            Ok(Request { sql: include_str!("queries/trades_range.sql"), attempts, wanted: None })
-        }
-        Selection::Last(count) => {
-            let end = query.as_of.plus(bounds.lead).plus(1);
-            let attempt = |lower| Ok(arguments(lower, end)?.limit(count)?.done());
-            let lowers = bounds.lowers(end, FIRST_SPAN);
-            let attempts = lowers.into_iter().map(attempt).collect::<Result<_, BoxDynError>>()?;
-            Ok(Request { sql: include_str!("queries/trades_last.sql"), attempts, wanted: Some(count) })
-        }
+        cursor::rows(self.pool(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
     }
 }
 

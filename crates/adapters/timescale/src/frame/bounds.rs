@@ -10,18 +10,23 @@ use sqlx::PgConnection;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
 
-use super::rows::FrameRows;
+use super::rows::{Firsts, FrameRows};
 use crate::arguments::Arguments;
 use crate::candles::{fetch_range, span};
 use crate::imbalances;
 use crate::micros::Micros;
 
+/// Before every row.
+const EARLIEST: Timestamp = Timestamp::EARLIEST;
 /// How much farther back a section that came back short is looked for.
 const WIDENING: i64 = 32;
 /// Farthest that a trade is expected to lie ahead of its stamp.
 const LEAD: i64 = 3_600 * SECOND;
 /// How far back the trades without a candle, the last book and the last coverage row are looked for.
 const RECENT: i64 = 3_600 * SECOND;
+
+/// Days without a candle among those returned, before the coverage log is read farther back.
+const SPARE_DAYS: i64 = 30 * 86_400 * SECOND;
 
 /// The bounds in time of a frame's statement.
 #[derive(Debug, Clone)]
@@ -35,6 +40,10 @@ pub(super) struct FrameBounds {
     books: Timestamp,
     imbalances: Timestamp,
     coverage: Timestamp,
+    /// Whether the open times of closes are wanted: only to put versions among them that were replaced since.
+    times: bool,
+    /// Before the end of every run of the coverage log that matters.
+    runs: Timestamp,
 }
 
 impl FrameBounds {
@@ -49,6 +58,8 @@ impl FrameBounds {
             books: as_of.plus(-RECENT),
             imbalances: as_of.plus(-imbalances::span(imbalance_rows(query))),
             coverage: as_of.plus(-RECENT),
+            times: false,
+            runs: as_of.plus(-(days(candle_rows(query)) + SPARE_DAYS)),
         }
     }
 
@@ -100,38 +111,54 @@ impl FrameBounds {
             arguments = arguments.time(time)?;
         }
         let arguments = arguments.time(self.trades.0)?.time(self.trades.1)?.time(self.books)?;
-        Ok(arguments.limit(imbalance_rows(query))?.time(self.imbalances)?.time(self.coverage)?.done())
+        Ok(arguments
+            .limit(imbalance_rows(query))?
+            .time(self.imbalances)?
+            .time(self.coverage)?
+            .with(self.times)?
+            .time(self.runs)?
+            .done())
     }
 
     /// Widens the bounds of sections that may have left something out; false when there are none.
     pub(super) fn widen(&mut self, query: &FrameQuery, rows: &FrameRows) -> bool {
+        if rows.lacks_times {
+            // The number of closes says nothing yet.
+            self.times = true;
+            return true;
+        }
         let as_of = query.as_of;
         // An instrument without an entry has no rows, unless somebody broke the rule.
-        let first = rows.first_time.unwrap_or(Timestamp::EARLIEST);
+        let unknown = Firsts { any: EARLIEST, book: Some(EARLIEST), imbalance: Some(EARLIEST) };
+        let firsts = rows.firsts.unwrap_or(unknown);
         let mut widened = false;
-        let mut farther = |lower: &mut Timestamp| {
-            if *lower > first {
+        let mut farther = |lower: &mut Timestamp, first: Option<Timestamp>| {
+            if let Some(first) = first.filter(|first| *lower > *first) {
                 *lower = as_of.plus(as_of.since(*lower).saturating_mul(-WIDENING)).max(first);
                 widened = true;
             }
         };
         for (lower, closes) in self.lowers.iter_mut().zip(&rows.closes) {
             if closes.len() < looked_at(query) {
-                farther(lower);
+                farther(lower, Some(firsts.any));
             }
         }
         let lower = self.trades.0;
         if rows.last_close().is_none_or(|close| close < lower) {
-            farther(&mut self.trades.0);
+            farther(&mut self.trades.0, Some(firsts.any));
         }
         if rows.books_since.is_none_or(|since| since < self.books) {
-            farther(&mut self.books);
+            farther(&mut self.books, firsts.book);
         }
         if rows.imbalances.len() < imbalance_rows(query) {
-            farther(&mut self.imbalances);
+            farther(&mut self.imbalances, firsts.imbalance);
         }
         if rows.lacks_coverage {
-            farther(&mut self.coverage);
+            farther(&mut self.coverage, Some(firsts.any));
+        }
+        if let Some(earliest) = rows.earliest(query).filter(|earliest| *earliest < self.runs) {
+            self.runs = earliest;
+            widened = true;
         }
         if rows.lead > LEAD && self.trades.1 == as_of.plus(LEAD) {
             self.trades.1 = as_of.plus(rows.lead).plus(1);
@@ -141,13 +168,17 @@ impl FrameBounds {
     }
 }
 
+fn days(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(Timeframe::D1.micros())
+}
+
 /// Closed candles a timeframe that are returned.
 pub(super) fn candle_rows(query: &FrameQuery) -> usize {
     query.shape.candles.max(FrameParts::FORMING_ROWS)
 }
 
 /// Closed candles a timeframe that are looked at: closes are needed of more than are returned.
-fn looked_at(query: &FrameQuery) -> usize {
+pub(super) fn looked_at(query: &FrameQuery) -> usize {
     candle_rows(query).max(MAX_WINDOW)
 }
 

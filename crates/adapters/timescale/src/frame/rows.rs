@@ -1,5 +1,7 @@
-//! The one row of a frame's statement: a section is one array a column, candles and imbalances newest first.
+//! The one row of a frame's statement: a section is records end to end, candles and imbalances
+//! newest first.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
@@ -13,25 +15,26 @@ use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_domain::violation::Violations;
 use onetape_ports::{FrameQuery, StoreError};
+use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
 
 use super::READ;
 use super::bounds::{FrameBounds, candle_rows};
 use crate::books::BookRow;
 use crate::candles::CandleRow;
-use crate::columns::{Columns, FromArrays, FromColumns};
-use crate::coverage::CoverageColumns;
+use crate::columns::{Columns, FromColumns};
 use crate::error::{broken_row, failed};
 use crate::imbalances::ImbalanceRow;
 use crate::micros::Micros;
 use crate::numeric::Num;
+use crate::records::{self, Fields, FromRecord};
 use crate::trades::TradeRow;
 
 /// Sections as they were read, oldest first.
 #[derive(Debug)]
 pub(super) struct FrameRows {
     /// Of the instrument; none without an entry.
-    pub(super) first_time: Option<Timestamp>,
+    pub(super) firsts: Option<Firsts>,
     /// The most a trade lies ahead of its stamp.
     pub(super) lead: i64,
     /// From where on a book with a later stamp would have been found; none without a book.
@@ -44,29 +47,61 @@ pub(super) struct FrameRows {
     coverage: Vec<CoverageRow>,
     /// A run reaches past the instant, and its last row until then was not found.
     pub(super) lacks_coverage: bool,
+    /// Closes were read that versions replaced since belong among, without the times to place them.
+    pub(super) lacks_times: bool,
     book: Option<Arc<BookSnapshot>>,
 }
 
+/// First times of an instrument's rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Firsts {
+    pub(super) any: Timestamp,
+    pub(super) book: Option<Timestamp>,
+    pub(super) imbalance: Option<Timestamp>,
+}
+
 impl FrameRows {
-    pub(super) fn read(row: &PgRow) -> Result<Self, StoreError> {
+    /// `looked_at` candles a timeframe are kept.
+    pub(super) fn read(row: &PgRow, looked_at: usize) -> Result<Self, StoreError> {
         let mut columns = Columns::new(row);
         let columns = &mut columns;
-        let first_time: Option<Micros> = columns.take().map_err(failed(READ))?;
+        let mut instant =
+            || columns.take::<Option<Micros>>().map(|time| time.map(Timestamp::from)).map_err(failed(READ));
+        let (any, book, imbalance) = (instant()?, instant()?, instant()?);
+        let firsts = any.map(|any| Firsts { any, book, imbalance });
         let lead: Option<i64> = columns.take().map_err(failed(READ))?;
-        let books_since: Option<Micros> = columns.take().map_err(failed(READ))?;
+        let mut revised: [Vec<Candle>; 6] = Default::default();
+        for (timeframe, candle) in section(columns, RevisedRow::into_candle)? {
+            revised[timeframe.index()].push(candle);
+        }
         let mut candles: [Vec<Candle>; 6] = Default::default();
         let mut closes: [Vec<Price>; 6] = Default::default();
+        let mut lacks_times = false;
         for timeframe in Timeframe::ALL {
-            candles[timeframe.index()] = section(columns, true, |row: CandleRow| row.into_candle(timeframe))?;
-            let prices: Option<Vec<Num>> = columns.take().map_err(failed(READ))?;
-            let prices = prices.unwrap_or_default().into_iter().rev();
-            let price = |price: Num| Price::try_new("candle.close", price.0);
-            closes[timeframe.index()] =
-                prices.map(price).collect::<Result<_, _>>().map_err(broken_row(READ))?;
+            let index = timeframe.index();
+            let current = section(columns, |row: CandleRow| row.into_candle(timeframe))?;
+            let prices = prices(columns)?;
+            let times: Option<Vec<Micros>> = columns.take().map_err(failed(READ))?;
+            lacks_times |= times.is_none() && !prices.is_empty() && !revised[index].is_empty();
+            let times = times.unwrap_or_default().into_iter().map(Timestamp::from);
+            (candles[index], closes[index]) = if revised[index].is_empty() {
+                (current, prices)
+            } else {
+                merge(current, times.zip(prices).collect(), &revised[index])
+            };
+            candles[index].reverse();
+            closes[index].truncate(looked_at);
+            closes[index].reverse();
         }
-        let open_trades = section(columns, false, TradeRow::into_trade)?;
-        let imbalances = section(columns, true, ImbalanceRow::into_imbalances)?;
+        let mut open_trades = section(columns, TradeRow::into_trade)?;
+        if let Some(last) = candles[Timeframe::S1.index()].last() {
+            // The statement looks at current versions only.
+            open_trades.retain(|trade| trade.key.event_time >= last.close_time());
+        }
+        let mut imbalances = section(columns, ImbalanceRow::into_imbalances)?;
+        imbalances.reverse();
         let (coverage, lacks_coverage) = coverage(columns)?;
+        let books_since: Option<Micros> = columns.take().map_err(failed(READ))?;
         let book = if columns.is_null().map_err(failed(READ))? {
             None
         } else {
@@ -74,7 +109,7 @@ impl FrameRows {
             Some(row.into_book().map_err(broken_row(READ))?)
         };
         Ok(Self {
-            first_time: first_time.map(Timestamp::from),
+            firsts,
             lead: lead.unwrap_or(0),
             books_since: books_since.map(Timestamp::from),
             candles,
@@ -83,6 +118,7 @@ impl FrameRows {
             imbalances,
             coverage,
             lacks_coverage,
+            lacks_times,
             book,
         })
     }
@@ -90,6 +126,18 @@ impl FrameRows {
     /// Close of the last closed 1 s candle.
     pub(super) fn last_close(&self) -> Option<Timestamp> {
         self.candles[Timeframe::S1.index()].last().map(Candle::close_time)
+    }
+
+    /// Begin of the earliest row, or of the day that a forming candle may begin with: from there on the
+    /// coverage must be whole.
+    pub(super) fn earliest(&self, query: &FrameQuery) -> Option<Timestamp> {
+        let candles =
+            self.candles.iter().filter_map(|rows| rows.get(rows.len().saturating_sub(candle_rows(query))));
+        let candles = candles.chain(self.candles[0].first()).map(Candle::open_time);
+        let trades = self.open_trades.first().map(|trade| trade.key.event_time);
+        let book = self.book.as_ref().map(|book| book.second());
+        let imbalances = self.imbalances.first().map(|row| row.second);
+        candles.chain(trades).chain(book).chain(imbalances).min().map(|time| Timeframe::D1.open_time(time))
     }
 
     pub(super) fn into_parts(self, query: &FrameQuery) -> FrameParts {
@@ -122,44 +170,105 @@ impl FrameRows {
     }
 }
 
-/// A section's rows, oldest first.
-fn section<R: FromArrays, T>(
-    columns: &mut Columns<'_>,
-    newest_first: bool,
+/// A section's rows, in the order they came.
+fn section<'r, R: FromRecord<'r>, T>(
+    columns: &mut Columns<'r>,
     convert: impl Fn(R) -> Result<T, Violations>,
 ) -> Result<Vec<T>, StoreError> {
-    let rows = R::read_arrays(columns).map_err(failed(READ))?;
-    let mut rows = rows.into_iter().map(convert).collect::<Result<Vec<T>, _>>().map_err(broken_row(READ))?;
-    if newest_first {
-        rows.reverse();
-    }
-    Ok(rows)
+    let column = columns.take().map_err(failed(READ))?;
+    let rows = records::read::<R>(column).map_err(|error| failed(READ)(sqlx::Error::Decode(error)))?;
+    rows.into_iter().map(convert).collect::<Result<_, _>>().map_err(broken_row(READ))
+}
+
+/// Closes, newest first.
+fn prices(columns: &mut Columns<'_>) -> Result<Vec<Price>, StoreError> {
+    let prices: Option<Vec<Num>> = columns.take().map_err(failed(READ))?;
+    let price = |price: Num| Price::try_new("candle.close", price.0);
+    prices.unwrap_or_default().into_iter().map(price).collect::<Result<_, _>>().map_err(broken_row(READ))
+}
+
+/// Puts versions that were replaced since among the current ones, newest first: no period is in both.
+fn merge(
+    mut current: Vec<Candle>,
+    mut closes: Vec<(Timestamp, Price)>,
+    revised: &[Candle],
+) -> (Vec<Candle>, Vec<Price>) {
+    current.extend(revised);
+    current.sort_unstable_by_key(|candle| Reverse(candle.open_time()));
+    closes.extend(revised.iter().map(|candle| (candle.open_time(), candle.ohlcv().close)));
+    closes.sort_unstable_by_key(|(open_time, _)| Reverse(*open_time));
+    (current, closes.into_iter().map(|(_, close)| close).collect())
 }
 
 /// The rows of the log in its order, and whether one was not found.
 fn coverage(columns: &mut Columns<'_>) -> Result<(Vec<CoverageRow>, bool), StoreError> {
-    let rows = FrameCoverage::read_arrays(columns).map_err(failed(READ))?;
-    let all = rows.len();
-    let whole = |row: FrameCoverage| {
-        let FrameCoverage { stream, begin_time, end_time, state, reason, available_at } = row;
-        let (end_time, available_at) = end_time.zip(available_at)?;
-        Some(CoverageColumns { stream, begin_time, end_time, state, reason, available_at }.into_coverage())
-    };
-    let mut rows: Vec<CoverageRow> =
-        rows.into_iter().filter_map(whole).collect::<Result<_, _>>().map_err(broken_row(READ))?;
-    let found = rows.len();
+    let runs = section(columns, RunRow::into_rows)?;
+    let lacks = runs.iter().any(Vec::is_empty);
+    let mut rows: Vec<CoverageRow> = runs.into_iter().flatten().collect();
     rows.sort_by_key(|row| (row.available_at, row.stream, row.state, row.begin, row.end));
-    Ok((rows, found < all))
+    Ok((rows, lacks))
 }
 
-crate::columns::row_of_arrays! {
-    /// A row of the log whose end may lie before the bound.
-    FrameCoverage {
-        stream: Box<str>,
-        begin_time: Micros,
-        end_time: Option<Micros>,
-        state: Box<str>,
-        reason: String,
-        available_at: Option<Micros>,
+/// A run of the log: its last row known at the instant, and the one that reached furthest.
+struct RunRow<'r> {
+    stream: &'r str,
+    begin_time: Micros,
+    state: &'r str,
+    reason: &'r str,
+    /// None where the row lies before the bound.
+    end_time: Option<Micros>,
+    available_at: Option<Micros>,
+    /// None of a run that went on after the instant: its last row until then reached furthest.
+    furthest_end: Option<Micros>,
+    furthest_at: Option<Micros>,
+}
+
+impl<'r> FromRecord<'r> for RunRow<'r> {
+    fn from_record(fields: &mut Fields<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self {
+            stream: fields.take()?,
+            begin_time: fields.take()?,
+            state: fields.take()?,
+            reason: fields.take()?,
+            end_time: fields.take()?,
+            available_at: fields.take()?,
+            furthest_end: fields.take()?,
+            furthest_at: fields.take()?,
+        })
+    }
+}
+
+impl RunRow<'_> {
+    /// One row, or two; none where the row was not found.
+    fn into_rows(self) -> Result<Vec<CoverageRow>, Violations> {
+        let Self { stream, begin_time, state, reason, end_time, available_at, furthest_end, furthest_at } =
+            self;
+        let Some(last) = end_time.zip(available_at) else { return Ok(Vec::new()) };
+        let furthest = furthest_end.zip(furthest_at).filter(|furthest| furthest.1 < last.1);
+        let (stream, state) = (stream.parse()?, state.parse()?);
+        let row = |(Micros(end), Micros(available_at))| {
+            let (begin, reason) = (begin_time.0, reason.to_owned());
+            CoverageRow { stream, begin, end, state, reason, available_at }
+        };
+        Ok(furthest.into_iter().chain([last]).map(row).collect())
+    }
+}
+
+/// A version that was replaced since.
+struct RevisedRow<'r> {
+    timeframe: &'r str,
+    candle: CandleRow,
+}
+
+impl<'r> FromRecord<'r> for RevisedRow<'r> {
+    fn from_record(fields: &mut Fields<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self { timeframe: fields.take()?, candle: CandleRow::from_record(fields)? })
+    }
+}
+
+impl RevisedRow<'_> {
+    fn into_candle(self) -> Result<(Timeframe, Candle), Violations> {
+        let timeframe = self.timeframe.parse()?;
+        Ok((timeframe, self.candle.into_candle(timeframe)?))
     }
 }

@@ -10,8 +10,10 @@ WITH newest AS (
 )
 SELECT *, count(*) OVER () AS found
 FROM (
-    SELECT book.timestamp, book.price_scale, book.size_scale, book.bid_prices, book.bid_sizes, book.ask_prices, book.ask_sizes, book.wide_levels,
-           book.sequence, book.event_time, book.received_at, book.available_at, book.bucket_size, book.early, book.partial, book.covered
+    SELECT book.timestamp, book.price_scale, book.size_scale, book.bid_prices, book.bid_sizes, book.ask_prices,
+           book.ask_sizes, book.wide_levels,
+           book.sequence, book.event_time, book.received_at, book.available_at, book.bucket_size, book.early,
+           book.partial, book.covered
     FROM (SELECT generate_series($8, $7, INTERVAL '-1 minute') AS start) AS minute
     CROSS JOIN LATERAL (
         SELECT sample.timestamp

@@ -1,4 +1,5 @@
-SELECT bucket.timestamp, bucket.price_bucket, bucket.bucket_size, bucket.bid_volume, bucket.ask_volume, bucket.bid_count, bucket.ask_count, bucket.available_at
+SELECT bucket.timestamp, bucket.price_bucket, bucket.bucket_size, bucket.bid_volume, bucket.ask_volume,
+       bucket.bid_count, bucket.ask_count, bucket.available_at
 FROM order_book_1s_agg AS bucket
 WHERE bucket.symbol = $1 AND bucket.exchange = $2 AND bucket.timestamp >= $3 AND bucket.timestamp < $4
   AND bucket.available_at <= $5

@@ -6,7 +6,8 @@ FROM (
            coalesce(old.low_price, candle.low_price) AS low_price,
            coalesce(old.close_price, candle.close_price) AS close_price,
            coalesce(old.volume, candle.volume) AS volume,
-           CASE WHEN old.revision IS NULL THEN candle.taker_buy_volume ELSE old.taker_buy_volume END AS taker_buy_volume,
+           CASE WHEN old.revision IS NULL THEN candle.taker_buy_volume
+                ELSE old.taker_buy_volume END AS taker_buy_volume,
            coalesce(old.trade_count, candle.trade_count) AS trade_count,
            coalesce(old.first_event_time, candle.first_event_time) AS first_event_time,
            coalesce(old.first_sequence, candle.first_sequence) AS first_sequence,

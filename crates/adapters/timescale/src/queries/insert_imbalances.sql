@@ -3,8 +3,10 @@ INSERT INTO order_book_imbalances (
     volume_imbalance_1s, volume_imbalance_5s, volume_imbalance_15s, volume_imbalance_60s, price_range, bid_volume,
     ask_volume
 )
-SELECT $1, $2, new.timestamp, new.available_at, new.imbalance_1s, new.imbalance_5s, new.imbalance_15s, new.imbalance_60s,
-       new.volume_imbalance_1s, new.volume_imbalance_5s, new.volume_imbalance_15s, new.volume_imbalance_60s, new.price_range, new.bid_volume,
+SELECT $1, $2, new.timestamp, new.available_at, new.imbalance_1s, new.imbalance_5s, new.imbalance_15s,
+       new.imbalance_60s,
+       new.volume_imbalance_1s, new.volume_imbalance_5s, new.volume_imbalance_15s, new.volume_imbalance_60s,
+       new.price_range, new.bid_volume,
        new.ask_volume
 FROM unnest(
     $3::timestamptz[], $4::timestamptz[], $5::numeric[], $6::numeric[], $7::numeric[], $8::numeric[],

@@ -3,7 +3,8 @@ INSERT INTO ohlcv_1s (
     last_sequence, last_index, trade_count, revision, open_price, high_price,
     low_price, close_price, volume, taker_buy_volume
 )
-SELECT $1, $2, new.timestamp, new.known_from, new.first_event_time, new.first_sequence, new.first_index, new.last_event_time,
+SELECT $1, $2, new.timestamp, new.known_from, new.first_event_time, new.first_sequence, new.first_index,
+       new.last_event_time,
        new.last_sequence, new.last_index, new.trade_count, new.revision, new.open_price, new.high_price,
        new.low_price, new.close_price, new.volume, new.taker_buy_volume
 FROM unnest(

@@ -81,7 +81,7 @@ async fn a_frame_looks_at_the_chunks_around_its_instant_only() {
     let mut arguments = vec!["'ETH/USDT'", "'binance'", &*as_of, &*as_of, "100", "500", &*lower];
     arguments.extend([&*lower; 6]);
     arguments.extend([&*as_of; 6]);
-    arguments.extend([&*lower, &*as_of, &*lower, "60", &*lower, &*lower]);
+    arguments.extend([&*lower, &*as_of, &*lower, "60", &*lower, &*lower, "false", &*lower]);
     let plan = explain(&mut connection, include_str!("../../src/queries/frame.sql"), &arguments).await;
     assert_eq!(chunks(&plan), 1, "{plan}");
     assert!(plan.contains("Index Scan Backward using"), "{plan}");

@@ -1,18 +1,22 @@
 //! Reading: streams in bounded memory, bounds that widen, one state of the store.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, TryStreamExt};
 use onetape_domain::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
-use onetape_domain::change::Changes;
-use onetape_domain::frame::FrameShape;
+use onetape_domain::candle::{Candle, Ohlcv};
+use onetape_domain::change::{CandleChange, Changes};
+use onetape_domain::coverage::{CoverageRow, CoverageState, Stream};
+use onetape_domain::frame::{FrameParts, FrameShape};
 use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{SECOND, TimeRange, Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
 use onetape_ports::{
-    BookQuery, BookStore, CandleQuery, CandleStore, FrameQuery, FrameStore, Knowledge, QuarantineStore,
-    Selection, TapeStore, TimeQuery, TradeStore,
+    BookQuery, BookStore, CandleQuery, CandleStore, CoverageStore, FrameQuery, FrameStore, Knowledge,
+    QuarantineStore, Selection, TapeStore, TimeQuery, TradeStore,
 };
 
-use crate::support::{START, batch, candles, connect, instrument, price, size, store, trades};
+use crate::support::{START, batch, candle, candles, connect, instrument, price, size, store, trades};
 
 fn last(timeframe: Timeframe, count: usize, as_of: Timestamp) -> CandleQuery {
     let selection = Selection::Last(count);
@@ -140,4 +144,111 @@ async fn records_are_quarantined_once_whatever_characters_they_hold() {
         .await
         .unwrap();
     assert_eq!(origins, 1);
+}
+
+fn frame(as_of: Timestamp, knowledge: Knowledge) -> FrameQuery {
+    FrameQuery { instrument: instrument(), as_of, shape: FrameShape::DEFAULT, knowledge }
+}
+
+#[tokio::test]
+async fn a_version_replaced_since_stands_in_its_place_among_the_closes() {
+    let Some((store, _database)) = store().await else { return };
+    let mut changes = candles(Timeframe::S1, 600);
+    for (at, change) in changes.iter_mut().enumerate() {
+        change.candle = priced(change.candle, 1_000 + at, 1);
+    }
+    let (old, at) = (changes[400].candle, START.plus(900 * SECOND));
+    let new = priced(candle(Timeframe::S1, old.open_time(), 2, at), 9_999, 2);
+    store.append(&batch(700, Changes { candles: changes, ..Changes::default() }), None).await.unwrap();
+    let change = CandleChange { candle: new, replaces: Some(old) };
+    let changes = Changes { candles: vec![change], ..Changes::default() };
+    store.append(&batch(900, changes), Some(START.plus(700 * SECOND))).await.unwrap();
+    for (as_of, knowledge, close) in [
+        (at.plus(-1), Knowledge::AsRecorded, 1_400.0),
+        (at, Knowledge::AsRecorded, 9_999.0),
+        (START.plus(403 * SECOND), Knowledge::AsRecorded, 1_400.0),
+    ] {
+        let parts = store.frame_parts(&frame(as_of, knowledge)).await.unwrap();
+        let mut expected: Vec<f64> = (1_000..1_600).map(f64::from).collect();
+        expected[400] = close;
+        expected.truncate(1 + usize::try_from(as_of.since(START.plus(2_600_000)) / SECOND).unwrap());
+        let expected = &expected[expected.len().saturating_sub(500)..];
+        assert_eq!(parts.closes[0], expected, "{as_of}");
+        let open_times: Vec<_> = parts.candles[0].iter().map(|candle| candle.open_time()).collect();
+        assert!(open_times.is_sorted() && open_times.len() == 100);
+    }
+}
+
+fn priced(candle: Candle, close: usize, revision: u32) -> Candle {
+    let close = price(&close.to_string());
+    let ohlcv = Ohlcv { open: close, high: close, low: close, close, ..*candle.ohlcv() };
+    let known_from = candle.known_from().unwrap();
+    Candle::closed(candle.timeframe(), candle.open_time(), ohlcv, revision, known_from).unwrap()
+}
+
+#[tokio::test]
+async fn the_coverage_of_a_frame_proves_what_the_whole_log_proves() {
+    let Some((store, _database)) = store().await else { return };
+    let row = |stream, begin: i64, end: i64, state, stamp: i64| CoverageRow {
+        stream,
+        begin: START.plus(begin * SECOND),
+        end: START.plus(end * SECOND),
+        state,
+        reason: if state == CoverageState::Alive { String::new() } else { "sequence broke".to_owned() },
+        available_at: START.plus(stamp * SECOND),
+    };
+    let alive = |stream, begin, end, stamp| row(stream, begin, end, CoverageState::Alive, stamp);
+    // A run that pauses for five hours, and a run that is lost: it ends before what the log said last.
+    let mut coverage: Vec<_> = (1..200).map(|end| alive(Stream::Trades, 0, end, end + 1)).collect();
+    coverage.extend((1..150).map(|end| alive(Stream::Book, 0, end, end + 1)));
+    coverage.push(row(Stream::Book, 140, 150, CoverageState::Gap, 151));
+    coverage.push(alive(Stream::Book, 0, 140, 152));
+    coverage.extend((18_200..18_260).map(|end| alive(Stream::Trades, 0, end, end + 1)));
+    coverage.extend((18_200..18_260).map(|end| alive(Stream::Book, 18_190, end, end + 1)));
+    coverage.sort_by_key(|row| row.available_at);
+    let changes = Changes { coverage, candles: candles(Timeframe::S1, 100), ..Changes::default() };
+    store.append(&batch(20_000, changes), None).await.unwrap();
+    for seconds in [1, 2, 100, 150, 151, 152, 199, 200, 10_000, 18_201, 18_230, 18_260, 19_000] {
+        let as_of = START.plus(seconds * SECOND);
+        let query =
+            TimeQuery { instrument: instrument(), selection: Selection::Range(TimeRange::ALL), as_of };
+        let log: Vec<CoverageRow> = store.stream_coverage(query).try_collect().await.unwrap();
+        let whole = FrameParts { coverage: log, ..FrameParts::default() };
+        let parts = store.frame_parts(&frame(as_of, Knowledge::AsRecorded)).await.unwrap();
+        assert!(parts.coverage.len() <= 6, "{seconds}: {} rows", parts.coverage.len());
+        assert!(parts.coverage.iter().all(|row| whole.coverage.contains(row)), "{seconds}");
+        for stream in Stream::ALL {
+            assert_eq!(parts.covered(stream), whole.covered(stream), "{seconds} {stream}");
+        }
+        assert_eq!(parts.watermark_second(), whole.watermark_second(), "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_book_whose_numbers_need_more_than_64_bits_comes_back_exactly() {
+    let Some((store, database)) = store().await else { return };
+    let level = |at: &str, amount: &str| BookLevel { price: price(at), size: size(amount) };
+    let parts = BookSnapshotParts {
+        second: START,
+        bids: vec![level("0.000000000002", "1234567890123456.123456789012"), level("0.000000000001", "5")],
+        asks: vec![level("12345678901234.5", "0.25")],
+        sequence: 7,
+        event_time: START,
+        received_at: START,
+        available_at: START.plus(SECOND),
+        bucket_size: price("1"),
+        flags: SampleFlags { covered: true, ..SampleFlags::default() },
+    };
+    let book = Arc::new(BookSnapshot::try_new(parts).unwrap());
+    let changes = Changes { books: vec![book.clone()], ..Changes::default() };
+    store.append(&batch(2, changes), None).await.unwrap();
+    let as_of = START.plus(SECOND);
+    assert_eq!(store.last_book(&instrument(), as_of).await.unwrap(), Some(book.clone()));
+    assert_eq!(store.frame_parts(&frame(as_of, Knowledge::AsRecorded)).await.unwrap().book, Some(book));
+    let sizes: Vec<String> =
+        sqlx::query_scalar("SELECT size::text FROM order_book_levels ORDER BY side DESC, level")
+            .fetch_all(&mut connect(&database).await)
+            .await
+            .unwrap();
+    assert_eq!(sizes, ["1234567890123456.123456789012", "5", "0.25"]);
 }

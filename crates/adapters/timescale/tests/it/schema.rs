@@ -99,6 +99,33 @@ async fn a_schema_older_than_the_build_is_refused_until_it_is_migrated() {
 }
 
 #[tokio::test]
+async fn the_schema_before_knows_its_first_times_once_it_is_migrated() {
+    let Some((store, database)) = support::store().await else { return };
+    store.append(&support::batch(1, support::trades(1)), None).await.unwrap();
+    let mut connection = support::connect(&database).await;
+    let second = "INSERT INTO order_book_imbalances (symbol, exchange, timestamp, available_at, bid_volume, ask_volume) \
+                  SELECT symbol, exchange, first_time + $1 * INTERVAL '1 second', first_time + INTERVAL '9 seconds', 1, 1 \
+                  FROM instruments";
+    for at in [5, 4, 6] {
+        sqlx::query(second).bind(at).execute(&mut connection).await.unwrap();
+    }
+    for back in [
+        "ALTER TABLE instruments DROP COLUMN first_book_time, DROP COLUMN first_imbalance_time",
+        "DELETE FROM _sqlx_migrations WHERE version = 6",
+    ] {
+        sqlx::query(back).execute(&mut connection).await.unwrap();
+    }
+    store.migrate().await.unwrap();
+    let firsts: (bool, bool) = sqlx::query_as(
+        "SELECT first_book_time IS NULL, first_imbalance_time = first_time + INTERVAL '4 seconds' FROM instruments",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(firsts, (true, true));
+}
+
+#[tokio::test]
 async fn a_wrong_password_or_host_is_told_without_the_password() {
     let Some((_store, database)) = support::store().await else { return };
     let refused = TimescaleStore::connect("postgres://nobody:hunter2@127.0.0.1:1/none").await.unwrap_err();
