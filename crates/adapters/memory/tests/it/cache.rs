@@ -159,6 +159,11 @@ fn what_was_not_loaded_is_a_miss() {
         assert_eq!(live.check(&query(issued, shape)), answered, "{shape:?}");
     }
     assert!(!live.check(&query(issued.plus(-1), shape(60, 0, 60))), "older versions were not loaded");
+
+    // A context window that reaches further back brings candles too.
+    live.restart(CacheConfig::DEFAULT, 60, 150 * SECOND);
+    assert!(live.check(&query(issued, shape(120, 140 * SECOND, 60))));
+    assert!(!live.check(&query(issued, shape(190, 0, 60))));
 }
 
 #[test]
@@ -194,6 +199,9 @@ fn the_same_changes_again_change_nothing() {
     live.cache.apply(&instrument(), &all, live.stamps[3]);
     assert_eq!(live.cache.statistics().rows, rows);
     assert_eq!(live.cache.issued(&instrument()), issued);
+    // Together with a later stamp, too: only the clock moves.
+    live.cache.apply(&instrument(), &all, issued.expect("a clock").plus(1));
+    assert_eq!(live.cache.statistics().rows, rows);
     live.process(&messages[5]);
     assert!(live.check(&query(Timestamp::LATEST, SHAPE)));
 }
@@ -213,6 +221,53 @@ fn a_candle_revised_after_it_was_let_go_changes_no_answer() {
         assert!(live.check(&query(Timestamp::LATEST, SHAPE)));
     }
     assert!(live.cache.statistics().rows > rows, "candles that are still there were revised");
+}
+
+#[test]
+fn closes_of_candles_that_were_not_loaded_are_given_until_one_may_have_changed() {
+    let messages = market(700);
+    let (early, rest) = messages.split_at(messages.len() / 2);
+    let (kept, lost) = faults::drop_trades(early.to_vec(), 9, 100);
+    let mut live = live(CacheConfig::DEFAULT, &kept);
+    rest.iter().for_each(|message| live.process(message));
+    live.restart(CacheConfig::DEFAULT, 60, 0);
+    let latest = query(Timestamp::LATEST, FrameShape { context_window: 0, ..SHAPE });
+    let parts = live.stored(&query(*live.stamps.last().expect("stamps"), SHAPE));
+    assert_eq!(parts.closes[0].len(), 500, "more than the candles that were loaded");
+    assert!(live.check(&latest));
+    let last = messages.last().expect("messages").received_at;
+    for message in lost {
+        live.process(&FeedMessage { received_at: last, ..message });
+        assert!(!live.check(&latest), "one of them was revised");
+    }
+}
+
+#[test]
+fn what_was_let_go_is_a_miss() {
+    let messages = market(900);
+    let mut live = live(TINY, &messages);
+    let shape = FrameShape { candles: 880, ..SHAPE };
+    assert!(live.check(&query(Timestamp::LATEST, shape)));
+    live.flush();
+    assert!(live.check(&query(Timestamp::LATEST, SHAPE)));
+    assert!(!live.check(&query(Timestamp::LATEST, shape)));
+    assert!(!live.check(&query(Timestamp::LATEST, FrameShape { context_window: 850 * SECOND, ..SHAPE })));
+    assert!(!live.check(&query(Timestamp::LATEST, FrameShape { imbalances: 700, ..SHAPE })));
+}
+
+#[test]
+fn a_log_of_too_many_ranges_proves_the_newest_only() {
+    let messages = market(400);
+    let (messages, _) = faults::drop_trades(messages, 4, 60);
+    let config = CacheConfig { coverage_ranges: 5, ..TINY };
+    let (mut few, mut all) = (live(config, &messages), live(TINY, &messages));
+    let newest = FrameShape { candles: 0, context_window: 0, imbalances: 0 };
+    for live in [&mut few, &mut all] {
+        assert!(live.check(&query(Timestamp::LATEST, newest)), "nothing was folded yet");
+        live.flush();
+    }
+    assert!(all.check(&query(Timestamp::LATEST, newest)));
+    assert!(!few.check(&query(Timestamp::LATEST, newest)), "its first minute is not proven any more");
 }
 
 #[test]
