@@ -63,10 +63,15 @@ impl PriceBucket {
     pub fn of_levels(bids: &[BookLevel], asks: &[BookLevel], size: Price) -> Vec<Self> {
         let mut buckets = BTreeMap::<Decimal, Self>::new();
         let sides = [(bids, true), (asks, false)];
+        // Levels come in order of price, so most fall into the bucket of the one before.
+        let (mut price, mut end) = (Decimal::ZERO, Decimal::ZERO);
         for (level, is_bid) in
             sides.into_iter().flat_map(|(side, is_bid)| side.iter().map(move |l| (l, is_bid)))
         {
-            let price = (level.price.get() / size.get()).floor() * size.get();
+            if level.price.get() < price || end <= level.price.get() {
+                price = (level.price.get() / size.get()).floor() * size.get();
+                end = price + size.get();
+            }
             let bucket = buckets.entry(price).or_insert_with(|| Self {
                 price,
                 size,

@@ -14,7 +14,7 @@ use crate::candle::{Candle, Ohlcv, merge_into};
 use crate::canonical;
 use crate::coverage::{CoverageRow, CoverageState, Intervals, Stream};
 use crate::imbalance::Imbalances;
-use crate::indicator::IndicatorSet;
+use crate::indicator::{Closes, IndicatorSet};
 use crate::instrument::Instrument;
 use crate::quality::Quality;
 use crate::time::{SECOND, TimeRange, Timeframe, Timestamp};
@@ -29,7 +29,7 @@ pub struct FrameParts {
     pub candles: [Vec<Candle>; 6],
     /// Closes of the last [`crate::indicator::MAX_WINDOW`] closed candles of each timeframe, as
     /// [`indicator_input`] converts them.
-    pub closes: [Vec<f64>; 6],
+    pub closes: [Arc<Closes>; 6],
     /// Trades at or after the close of the last closed 1 s candle.
     pub open_trades: Vec<Trade>,
     /// The last sampled book.
@@ -230,21 +230,20 @@ pub fn assemble(
     instrument: Instrument,
     as_of: Timestamp,
     shape: FrameShape,
-    parts: &FrameParts,
+    parts: FrameParts,
 ) -> Result<InferenceDataFrame, Violations> {
     let end = parts.watermark_second();
     let [trades, book] = Stream::ALL.map(|stream| parts.covered(stream));
     let forming = parts.forming()?;
-    let section = |timeframe: Timeframe| {
-        let closed = &parts.candles[timeframe.index()];
-        let rows =
-            [&closed[closed.len().saturating_sub(shape.candles)..], &forming[timeframe.index()]].concat();
+    let FrameParts { mut candles, closes, book: snapshot, mut imbalances, context, .. } = parts;
+    let mut section = |timeframe: Timeframe| {
+        let mut rows = std::mem::take(&mut candles[timeframe.index()]);
+        rows.drain(..rows.len().saturating_sub(shape.candles));
+        rows.extend_from_slice(&forming[timeframe.index()]);
         candle_section(rows, &trades, end)
     };
-    let indicators =
-        Timeframe::ALL.into_iter().map(|tf| (tf, indicators_of(&parts.closes[tf.index()]))).collect();
-    let imbalances = parts.imbalances[parts.imbalances.len().saturating_sub(shape.imbalances)..].to_vec();
-    let snapshot = parts.book.clone();
+    let indicators = Timeframe::ALL.into_iter().map(|tf| (tf, closes[tf.index()].indicators())).collect();
+    imbalances.drain(..imbalances.len().saturating_sub(shape.imbalances));
     let book_quality = book_quality(snapshot.as_deref(), &book, end);
     let imbalance_quality = imbalances.first().map_or(Quality::NO_DATA, |first| {
         let last = imbalances.last().map_or(first.second, |row| row.second.plus(SECOND));
@@ -272,7 +271,7 @@ pub fn assemble(
         imbalances,
         indicators,
         feature_version: crate::indicator::FEATURE_VERSION,
-        context_data: candle_section(parts.context.clone(), &trades, end),
+        context_data: candle_section(context, &trades, end),
         quality,
         metadata: None,
     })
@@ -341,14 +340,4 @@ pub fn fill_flat(
 /// The context window `[as_of − window, as_of)`.
 pub fn context_range(as_of: Timestamp, window: i64) -> TimeRange {
     TimeRange::try_new(as_of.plus(-window.max(0)), as_of).unwrap_or(TimeRange::ALL)
-}
-
-#[cfg(feature = "indicators")]
-fn indicators_of(closes: &[f64]) -> IndicatorSet {
-    IndicatorSet::latest(closes)
-}
-
-#[cfg(not(feature = "indicators"))]
-fn indicators_of(_closes: &[f64]) -> IndicatorSet {
-    IndicatorSet::default()
 }

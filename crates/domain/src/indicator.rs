@@ -3,6 +3,8 @@
 #[cfg(feature = "indicators")]
 mod batch;
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 /// Version of the calculation behind [`IndicatorSet`]. It MUST rise when the same closes could give
@@ -16,6 +18,44 @@ pub const FEATURE_VERSION: u32 = 1;
 /// remember every close since the first; a fixed window makes their value a function of these
 /// closes alone, wherever the reader's history begins.
 pub const MAX_WINDOW: usize = 500;
+
+/// The last closes of a timeframe, oldest first, as `frame::indicator_input` converts them. The
+/// indicators over them are calculated when they are first asked for, once however many ask.
+#[derive(Debug, Clone, Default)]
+pub struct Closes {
+    values: Vec<f64>,
+    latest: OnceLock<IndicatorSet>,
+}
+
+impl Closes {
+    /// The closes themselves.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The indicators at the last of them; all undefined without the feature `indicators`.
+    pub fn indicators(&self) -> IndicatorSet {
+        *self.latest.get_or_init(|| {
+            #[cfg(feature = "indicators")]
+            return IndicatorSet::latest(&self.values);
+            #[cfg(not(feature = "indicators"))]
+            return IndicatorSet::default();
+        })
+    }
+}
+
+impl From<Vec<f64>> for Closes {
+    fn from(values: Vec<f64>) -> Self {
+        Self { values, latest: OnceLock::new() }
+    }
+}
+
+/// By the closes alone: the indicators follow from them.
+impl PartialEq for Closes {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
 
 /// The indicators at one close. `None` means undefined and is `null` in JSON; a calculated value is
 /// always finite. TA-Lib's unstable period is 0, its default: values begin at the first index the

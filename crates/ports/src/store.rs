@@ -111,7 +111,7 @@ pub trait ClockStore: Display + Debug + Send + Sync + 'static {
     /// The stored clock of an instrument, with its full-depth book where one was stored.
     async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError>;
 
-    /// The last stamp a reader can prove: cheap, asked before every read.
+    /// The last stamp a reader can prove: cheap, asked before reads of what is newer than the last answer. It MUST NOT go back.
     async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError>;
 
     /// Every instrument with a clock.

@@ -14,7 +14,7 @@ use onetape_domain::coverage::{CoverageRow, CoverageState};
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::frame::{FrameParts, context_range, indicator_input};
 use onetape_domain::imbalance::Imbalances;
-use onetape_domain::indicator::MAX_WINDOW;
+use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
@@ -224,9 +224,10 @@ impl Reference {
         let is_open =
             |trade: &Trade| open_from.is_none_or(|from| trade.key.event_time >= from) && seen(trade);
         let context = context_range(*as_of, shape.context_window);
-        let closes = |candles: &Vec<Candle>| -> Vec<f64> {
+        let closes = |candles: &Vec<Candle>| {
             let window = last(candles.clone(), MAX_WINDOW);
-            window.iter().map(|candle| indicator_input(candle.ohlcv().close.get())).collect()
+            let values = window.iter().map(|candle| indicator_input(candle.ohlcv().close.get()));
+            Arc::new(Closes::from(values.collect::<Vec<_>>()))
         };
         FrameParts {
             closes: closed.each_ref().map(closes),

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,9 +53,10 @@ fn main() -> Outcomes<()> {
     let back = query(issued.plus(-20 * SECOND));
     println!("frame_parts 20 s ago: {:?} p50", repeat(FRAMES / 4, || cache.frame_parts(&back).is_some()));
     let (as_of, parts) = cache.frame_parts(&latest).ok_or("no frame")?;
-    let took = repeat(FRAMES, || assemble(instrument.clone(), as_of, FrameShape::DEFAULT, &parts).is_ok());
+    let took =
+        repeat(FRAMES, || assemble(instrument.clone(), as_of, FrameShape::DEFAULT, parts.clone()).is_ok());
     println!("assemble alone: {took:?} p50");
-    let closes = &parts.closes[0];
+    let closes = parts.closes[0].values();
     println!(
         "one indicator set of {}: {:?}",
         closes.len(),
@@ -94,7 +96,7 @@ fn frames(what: &str, cache: &MemoryCache, instrument: &Instrument, count: usize
     for _ in 0..count {
         let started = Instant::now();
         let (as_of, parts) = cache.frame_parts(&query).ok_or("no frame")?;
-        let frame = assemble(instrument.clone(), as_of, shape, &parts)?;
+        let frame = assemble(instrument.clone(), as_of, shape, parts)?;
         times.push(started.elapsed());
         black_box(frame.imbalances.len());
     }
@@ -215,8 +217,8 @@ fn full_cache(instrument: &Instrument) -> Outcomes<(MemoryCache, Timestamp)> {
             parts.candles[timeframe.index()].push(candle);
         }
         let last = parts.candles[timeframe.index()].iter().rev().take(MAX_WINDOW).rev();
-        parts.closes[timeframe.index()] =
-            last.map(|candle| indicator_input(candle.ohlcv().close.get())).collect();
+        let closes: Vec<f64> = last.map(|candle| indicator_input(candle.ohlcv().close.get())).collect();
+        parts.closes[timeframe.index()] = Arc::new(closes.into());
     }
     parts.coverage = Stream::ALL.map(|stream| alive(stream, MIDNIGHT, MIDNIGHT)).into();
     let cache = MemoryCache::new(CacheConfig::DEFAULT);

@@ -18,7 +18,7 @@ use onetape_ports::{BookQuery, FrameQuery, Selection, TimeQuery};
 use rust_decimal::Decimal;
 
 use crate::error::ProviderError;
-use crate::provider::{Answer, UnifiedDataProvider, check_quality};
+use crate::provider::{UnifiedDataProvider, check_quality};
 use crate::request::Request;
 
 impl UnifiedDataProvider {
@@ -74,8 +74,7 @@ impl UnifiedDataProvider {
         if let Some(demanded) = request.min_quality {
             check_quality([("order_book".to_owned(), &frame.quality)].into_iter(), demanded)?;
         }
-        let answer = Answer { as_of: frame.as_of, parts, source };
-        frame.metadata = Some(self.metadata(&answer, request, started));
+        frame.metadata = Some(self.metadata(frame.as_of, source, request, started));
         Ok(frame)
     }
 

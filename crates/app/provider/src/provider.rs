@@ -1,6 +1,6 @@
 //! The provider: resolves the instant, chooses the route, assembles the answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ports::{
     CacheStatistics, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, WallClock,
 };
+
+use parking_lot::RwLock;
 
 use crate::error::ProviderError;
 use crate::request::{FillPolicy, ProviderConfig, Request};
@@ -50,6 +52,9 @@ pub struct UnifiedDataProvider {
     pub(crate) live: Option<Arc<dyn LiveBookSource>>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) config: Arc<ProviderConfig>,
+    /// Stamps the store had come to when it was last asked. It never goes back, so an instant up to there
+    /// takes one round trip.
+    flushed: Arc<RwLock<HashMap<Instrument, Timestamp>>>,
 }
 
 /// Parts of an answer, with the instant they are for and the route they took.
@@ -62,7 +67,7 @@ pub(crate) struct Answer {
 impl UnifiedDataProvider {
     /// A provider that reads from a store only.
     pub fn new(store: Arc<dyn MarketStore>, clock: Arc<dyn WallClock>, config: ProviderConfig) -> Self {
-        Self { store, cache: None, live: None, clock, config: Arc::new(config) }
+        Self { store, cache: None, live: None, clock, config: Arc::new(config), flushed: Arc::default() }
     }
 
     /// The same with a cache in front of the store.
@@ -121,12 +126,12 @@ impl UnifiedDataProvider {
     ) -> Result<InferenceDataFrame, ProviderError> {
         let started = self.clock.monotonic_micros();
         let shape = request.check(&self.config)?;
-        let answer = self.answer(instrument, request, shape).await?;
-        let mut frame = assemble(instrument.clone(), answer.as_of, shape, &answer.parts)?;
+        let Answer { as_of, parts, source } = self.answer(instrument, request, shape).await?;
+        let mut frame = assemble(instrument.clone(), as_of, shape, parts)?;
         if let Some(demanded) = request.min_quality {
             check_quality(frame.qualities(), demanded)?;
         }
-        frame.metadata = Some(self.metadata(&answer, request, started));
+        frame.metadata = Some(self.metadata(as_of, source, request, started));
         Ok(frame)
     }
 
@@ -177,7 +182,7 @@ impl UnifiedDataProvider {
                 demanded,
             )?;
         }
-        let metadata = Some(self.metadata(&answer, request, started));
+        let metadata = Some(self.metadata(answer.as_of, answer.source, request, started));
         Ok(MultiTimeframeData { symbol: instrument.clone(), as_of: answer.as_of, candles, metadata })
     }
 
@@ -213,10 +218,14 @@ impl UnifiedDataProvider {
         request: &Request,
         issued: Option<Timestamp>,
     ) -> Result<Timestamp, ProviderError> {
+        let requested = request.timestamp.unwrap_or(Timestamp::LATEST);
+        if self.flushed.read().get(instrument).is_some_and(|flushed| requested <= *flushed) {
+            return Ok(requested);
+        }
         let Some(flushed) = self.store.flushed(instrument).await? else {
             return Err(self.unknown(instrument).await?);
         };
-        let requested = request.timestamp.unwrap_or(Timestamp::LATEST);
+        self.flushed.write().insert(instrument.clone(), flushed);
         if requested <= flushed {
             return Ok(requested);
         }
@@ -242,12 +251,18 @@ impl UnifiedDataProvider {
         Ok(ProviderError::UnknownInstrument { instrument: instrument.clone(), hint })
     }
 
-    pub(crate) fn metadata(&self, answer: &Answer, request: &Request, started: i64) -> FrameMetadata {
+    pub(crate) fn metadata(
+        &self,
+        as_of: Timestamp,
+        data_source: DataSource,
+        request: &Request,
+        started: i64,
+    ) -> FrameMetadata {
         let elapsed = self.clock.monotonic_micros().saturating_sub(started);
-        let staleness_us = request.timestamp.is_none().then(|| self.clock.now().since(answer.as_of));
+        let staleness_us = request.timestamp.is_none().then(|| self.clock.now().since(as_of));
         let limit = i64::try_from(self.config.stale_after.as_micros()).unwrap_or(i64::MAX);
         FrameMetadata {
-            data_source: answer.source,
+            data_source,
             query_latency_ms: Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
                 * 1_000.0,
             requested: request.timestamp,

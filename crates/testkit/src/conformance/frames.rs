@@ -60,8 +60,8 @@ pub(super) fn same_parts(query: &FrameQuery, got: &FrameParts, expected: &FrameP
         let bits = |closes: &[f64]| -> Vec<u64> { closes.iter().map(|close| close.to_bits()).collect() };
         same(
             &what(&format!("{timeframe} closes")),
-            &bits(&got.closes[index]),
-            &bits(&expected.closes[index]),
+            &bits(got.closes[index].values()),
+            &bits(expected.closes[index].values()),
         )?;
     }
     same(&what("open trades"), &got.open_trades, &expected.open_trades)?;
@@ -83,7 +83,7 @@ pub(super) fn same_parts(query: &FrameQuery, got: &FrameParts, expected: &FrameP
         }
     }
     let frame = |parts: &FrameParts| {
-        assemble(query.instrument.clone(), query.as_of, query.shape, parts)
+        assemble(query.instrument.clone(), query.as_of, query.shape, parts.clone())
             .map(|frame| frame.to_canonical_json())
     };
     let (got, expected) = (frame(got), frame(expected));
@@ -157,7 +157,7 @@ async fn frame_parts_give_no_more_than_500_closes(store: Arc<dyn MarketStore>) -
     write(&*store, at(700), Changes { candles: changes, ..Changes::default() }).await?;
     for (as_of, known) in [(at(700), 620), (at(400), 399), (at(502), 501)] {
         let parts = store.frame_parts(&query(as_of)).await?;
-        let count = parts.closes[0].len();
+        let count = parts.closes[0].values().len();
         ensure!(count == known.min(500), "{count} closes of {known} candles as of {as_of}");
         same("candles", &parts.candles[0], &candles[known - 100..known])?;
     }

@@ -1,9 +1,11 @@
 //! Answers of the cache: exactly what a store would give, or none.
 
+use std::sync::Arc;
+
 use onetape_domain::candle::Candle;
 use onetape_domain::frame::{FrameParts, context_range};
 use onetape_domain::imbalance::{Imbalances, LONGEST_WINDOW};
-use onetape_domain::indicator::MAX_WINDOW;
+use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{CandleQuery, FrameQuery, Knowledge, Selection};
@@ -112,7 +114,16 @@ impl Ring {
         complete.then(|| self.series.range(range.start(), range.end(), lens))
     }
 
-    fn closes(&self, lens: Lens) -> Option<Vec<f64>> {
+    /// The closes seen; those of the common instant, which sees all there is, are shared.
+    fn closes(&self, lens: Lens) -> Option<Arc<Closes>> {
+        let found = || self.find_closes(lens).map(|closes| Arc::new(closes.into()));
+        match lens {
+            Lens::Recorded(as_of) if self.newest <= as_of => self.newest_closes.get_or_init(found).clone(),
+            _ => found(),
+        }
+    }
+
+    fn find_closes(&self, lens: Lens) -> Option<Vec<f64>> {
         let closes = self.series.last_closes(lens, MAX_WINDOW);
         if closes.len() == MAX_WINDOW || self.kept_from.is_none() {
             return Some(closes);

@@ -1,13 +1,13 @@
 //! What the cache knows of one instrument at one stamp. Immutable once published; a clone is a few pointers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use onetape_domain::candle::Candle;
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::{Imbalances, LONGEST_WINDOW};
-use onetape_domain::indicator::MAX_WINDOW;
+use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::time::{Timeframe, Timestamp};
 
 use super::proof::Proof;
@@ -31,6 +31,9 @@ pub(super) struct Ring {
     pub(super) older_closes: Arc<[f64]>,
     /// Whether those are all there are.
     pub(super) all_closes: bool,
+    /// The last stamp of all versions, and the closes seen from then on, once somebody asked.
+    pub(super) newest: Timestamp,
+    pub(super) newest_closes: OnceLock<Option<Arc<Closes>>>,
 }
 
 impl Ring {
@@ -40,13 +43,15 @@ impl Ring {
             kept_from: None,
             older_closes: Arc::new([]),
             all_closes: true,
+            newest: FIRST,
+            newest_closes: OnceLock::new(),
         }
     }
 
     fn started(candles: &[Candle], closes: &[f64], limit: usize) -> Self {
         let mut ring = Self::empty();
         for candle in candles {
-            ring.series.put(*candle);
+            ring.put(*candle);
         }
         if candles.len() >= limit {
             ring.kept_from = Some(candles.first().map_or(Timestamp::LATEST, Candle::open_time));
@@ -57,6 +62,8 @@ impl Ring {
     }
 
     fn put(&mut self, candle: Candle) {
+        self.newest = self.newest.max(stamp(&candle));
+        self.newest_closes = OnceLock::new();
         if self.kept_from.is_none_or(|from| from <= candle.open_time()) {
             self.series.put(candle);
         } else {
@@ -152,7 +159,7 @@ impl State {
         let FrameParts { candles, closes, mut open_trades, book, imbalances, coverage, context } = parts;
         let mut rings = Timeframe::ALL.map(|timeframe| {
             let at = timeframe.index();
-            Ring::started(&candles[at], &closes[at], limit)
+            Ring::started(&candles[at], closes[at].values(), limit)
         });
         let seconds = &mut rings[Timeframe::S1.index()];
         if let (Some(kept), Some(first)) = (seconds.kept_from, context.first().map(Candle::open_time))
@@ -162,6 +169,7 @@ impl State {
             let before = context.iter().filter(|candle| candle.open_time() < kept);
             let known = before.clone().count();
             before.for_each(|candle| {
+                seconds.newest = seconds.newest.max(stamp(candle));
                 seconds.series.put(*candle);
             });
             seconds.kept_from = Some(first);

@@ -1,5 +1,7 @@
 //! Reading everything a frame needs at once.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use onetape_domain::candle::Candle;
 use onetape_domain::frame::{FrameParts, context_range};
@@ -44,7 +46,10 @@ impl Tape {
         imbalances.reverse();
         let mut parts = FrameParts {
             candles: self.candles.each_ref().map(|series| series.last(lens, candles)),
-            closes: self.candles.each_ref().map(|series| series.last_closes(lens, MAX_WINDOW)),
+            closes: self
+                .candles
+                .each_ref()
+                .map(|series| Arc::new(series.last_closes(lens, MAX_WINDOW).into())),
             open_trades,
             book: self.last_book(as_of),
             imbalances,

@@ -233,7 +233,7 @@ fn closes_of_candles_that_were_not_loaded_are_given_until_one_may_have_changed()
     live.restart(CacheConfig::DEFAULT, 60, 0);
     let latest = query(Timestamp::LATEST, FrameShape { context_window: 0, ..SHAPE });
     let parts = live.stored(&query(*live.stamps.last().expect("stamps"), SHAPE));
-    assert_eq!(parts.closes[0].len(), 500, "more than the candles that were loaded");
+    assert_eq!(parts.closes[0].values().len(), 500, "more than the candles that were loaded");
     assert!(live.check(&latest));
     let last = messages.last().expect("messages").received_at;
     for message in lost {

@@ -48,7 +48,7 @@ pub(crate) fn query(as_of: Timestamp, shape: FrameShape) -> FrameQuery {
 }
 
 fn frame(as_of: Timestamp, shape: FrameShape, parts: &FrameParts) -> InferenceDataFrame {
-    assemble(instrument(), as_of, shape, parts).expect("the parts make a frame")
+    assemble(instrument(), as_of, shape, parts.clone()).expect("the parts make a frame")
 }
 
 impl Live {

@@ -152,11 +152,12 @@ impl FrameRows {
         for rows in &mut candles {
             rows.drain(..rows.len().saturating_sub(candle_rows(query)));
         }
-        let input = |prices: &Vec<Price>| -> Vec<f64> {
-            prices[prices.len().saturating_sub(MAX_WINDOW)..]
+        let input = |prices: &Vec<Price>| {
+            let values: Vec<f64> = prices[prices.len().saturating_sub(MAX_WINDOW)..]
                 .iter()
                 .map(|price| indicator_input(price.get()))
-                .collect()
+                .collect();
+            Arc::new(values.into())
         };
         FrameParts {
             closes: closes.each_ref().map(input),

@@ -60,7 +60,7 @@ async fn the_last_rows_are_found_however_far_back_they_lie() {
     let query =
         FrameQuery { instrument: instrument(), as_of: much_later, shape, knowledge: Knowledge::AsRecorded };
     let parts = store.frame_parts(&query).await.unwrap();
-    assert_eq!((parts.candles[0].len(), parts.closes[0].len()), (40, 40));
+    assert_eq!((parts.candles[0].len(), parts.closes[0].values().len()), (40, 40));
     assert_eq!(parts.open_trades.len(), 0, "all trades lie before the last closed candle's end");
 }
 
@@ -75,7 +75,7 @@ async fn a_context_window_wider_than_the_candles_looked_at_is_whole() {
         let query = FrameQuery { instrument: instrument(), as_of, shape, knowledge: Knowledge::AsRecorded };
         let parts = store.frame_parts(&query).await.unwrap();
         assert_eq!(parts.context.len(), expected, "{window}");
-        assert_eq!((parts.candles[0].len(), parts.closes[0].len()), (100, 500));
+        assert_eq!((parts.candles[0].len(), parts.closes[0].values().len()), (100, 500));
     }
 }
 
@@ -173,7 +173,7 @@ async fn a_version_replaced_since_stands_in_its_place_among_the_closes() {
         expected[400] = close;
         expected.truncate(1 + usize::try_from(as_of.since(START.plus(2_600_000)) / SECOND).unwrap());
         let expected = &expected[expected.len().saturating_sub(500)..];
-        assert_eq!(parts.closes[0], expected, "{as_of}");
+        assert_eq!(parts.closes[0].values(), expected, "{as_of}");
         let open_times: Vec<_> = parts.candles[0].iter().map(|candle| candle.open_time()).collect();
         assert!(open_times.is_sorted() && open_times.len() == 100);
     }
