@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::BookSnapshot;
 use crate::bucket::PriceBucket;
-use crate::candle::{Candle, Ohlcv, merge_into};
+use crate::candle::{Candle, CandleState, Ohlcv, merge_into};
 use crate::canonical;
 use crate::coverage::{CoverageRow, CoverageState, Intervals, Stream};
 use crate::imbalance::Imbalances;
@@ -184,6 +184,31 @@ impl InferenceDataFrame {
             Timeframe::M15 => &self.ohlcv_15m,
             Timeframe::H1 => &self.ohlcv_1h,
             Timeframe::D1 => &self.ohlcv_1d,
+        }
+    }
+
+    /// Puts flat rows into the covered slots without trades, over the last `slots` slots of each
+    /// timeframe, by what the trades' coverage `covered` proves up to `end`. The context window keeps its
+    /// stored rows.
+    pub fn fill_flat(&mut self, slots: usize, covered: &Intervals, end: Timestamp) {
+        for timeframe in Timeframe::ALL {
+            let section = self.section_mut(timeframe);
+            let forming = section.rows.partition_point(|candle| candle.state() != CandleState::Forming);
+            let forming = section.rows.split_off(forming);
+            let mut rows = fill_flat(&section.rows, timeframe, slots, covered, end);
+            rows.extend(forming);
+            *section = candle_section(rows, covered, Some(end));
+        }
+    }
+
+    fn section_mut(&mut self, timeframe: Timeframe) -> &mut CandleSection {
+        match timeframe {
+            Timeframe::S1 => &mut self.ohlcv_1s,
+            Timeframe::M1 => &mut self.ohlcv_1m,
+            Timeframe::M5 => &mut self.ohlcv_5m,
+            Timeframe::M15 => &mut self.ohlcv_15m,
+            Timeframe::H1 => &mut self.ohlcv_1h,
+            Timeframe::D1 => &mut self.ohlcv_1d,
         }
     }
 

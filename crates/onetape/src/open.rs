@@ -28,7 +28,8 @@ pub struct Onetape {
     store: Arc<dyn MarketStore>,
     cache: Arc<dyn HotCache>,
     clock: Arc<dyn WallClock>,
-    provider: ProviderConfig,
+    /// Of the store alone.
+    provider: UnifiedDataProvider,
     pipeline_config: PipelineConfig,
     pipeline: Mutex<Option<DataIngestionPipeline>>,
 }
@@ -50,8 +51,7 @@ impl Onetape {
     /// The read side. Once [`ingestion`](Self::ingestion) was asked for, it answers from the cache what
     /// the cache can prove.
     pub fn provider(&self) -> UnifiedDataProvider {
-        let provider =
-            UnifiedDataProvider::new(self.store.clone(), self.clock.clone(), self.provider.clone());
+        let provider = self.provider.clone();
         match &*self.pipeline.lock() {
             Some(pipeline) => {
                 provider.with_cache(self.cache.clone()).with_live_books(Arc::new(pipeline.clone()))
@@ -124,12 +124,13 @@ impl Builder {
         let store = open_store(&url).await?;
         let binance =
             Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme { scheme: String::new() })?;
+        let clock: Arc<dyn WallClock> = Arc::new(SystemClock::default());
         Ok(Onetape {
             url,
+            provider: UnifiedDataProvider::new(store.clone(), clock.clone(), self.provider_or(binance)),
             store,
             cache: Arc::new(MemoryCache::default()),
-            clock: Arc::new(SystemClock::default()),
-            provider: self.provider_or(binance),
+            clock,
             pipeline_config: self.pipeline,
             pipeline: Mutex::new(None),
         })

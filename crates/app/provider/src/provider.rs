@@ -127,7 +127,12 @@ impl UnifiedDataProvider {
         let started = self.clock.monotonic_micros();
         let shape = request.check(&self.config)?;
         let Answer { as_of, parts, source } = self.answer(instrument, request, shape).await?;
+        let flat = (request.fill == FillPolicy::Flat)
+            .then(|| parts.watermark_second().map(|end| (parts.covered(Stream::Trades), end)));
         let mut frame = assemble(instrument.clone(), as_of, shape, parts)?;
+        if let Some((covered, end)) = flat.flatten() {
+            frame.fill_flat(request.limit, &covered, end);
+        }
         if let Some(demanded) = request.min_quality {
             check_quality(frame.qualities(), demanded)?;
         }

@@ -57,9 +57,9 @@ pub struct Request {
     pub knowledge: Knowledge,
     /// Fail for an instant beyond the reader's clock instead of answering as of that clock.
     pub strict: bool,
-    /// Fail where a section with rows is worse than this.
+    /// Fail where a section is worse than this; one without rows is [`Tier::NoData`].
     pub min_quality: Option<Tier>,
-    /// Periods without trades.
+    /// Periods without trades, of all candles but those of the context window.
     pub fill: FillPolicy,
 }
 

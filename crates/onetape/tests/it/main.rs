@@ -3,5 +3,6 @@ mod books;
 mod indicators;
 mod push;
 mod quality;
+mod round_trips;
 mod support;
 mod tape;

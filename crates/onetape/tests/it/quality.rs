@@ -32,11 +32,15 @@ async fn flat_rows_fill_only_what_is_covered() {
     }
     let filled = Request { limit: 500, fill: FillPolicy::Flat, ..Request::default() };
     let provider = tape.provider();
-    let rows = provider.multi_timeframe(&instrument(), &[Timeframe::S1], &filled).await.expect("candles");
-    let rows = &rows.candles[&Timeframe::S1].rows;
+    let candles = provider.multi_timeframe(&instrument(), &Timeframe::ALL, &filled).await.expect("candles");
+    let rows = &candles.candles[&Timeframe::S1].rows;
     let quiet: Vec<_> = rows.iter().filter(|candle| candle.state() == CandleState::Quiet).collect();
     assert!(!quiet.is_empty());
     assert!(quiet.iter().all(|candle| candle.ohlcv().volume.is_zero() && candle.revision() == 0));
     let closed: Vec<_> = rows.iter().filter(|candle| candle.state() != CandleState::Forming).collect();
     assert!(closed.windows(2).all(|pair| pair[0].close_time() == pair[1].open_time()), "no slot is missing");
+    let frame = provider.inference(&instrument(), &filled).await.expect("frame");
+    for timeframe in Timeframe::ALL {
+        assert_eq!(frame.candles(timeframe), &candles.candles[&timeframe]);
+    }
 }
