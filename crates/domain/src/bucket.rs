@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::book::{BookLevel, BookSnapshot};
 use crate::decimal::{self, Price, Quantity};
+use crate::violation::Violations;
 
 /// Instruments priced at least this much use [`DEFAULT_SIZE`].
 pub const DEFAULT_SIZE_FROM_PRICE: Decimal = Decimal::ONE_HUNDRED;
@@ -14,6 +15,11 @@ pub const DEFAULT_SIZE_FROM_PRICE: Decimal = Decimal::ONE_HUNDRED;
 pub const TICKS_PER_BUCKET: Decimal = Decimal::ONE_HUNDRED;
 /// The seed's bucket of one unit of the quote asset.
 pub const DEFAULT_SIZE: Decimal = Decimal::ONE;
+
+/// [`DEFAULT_SIZE`] as a price: the width for an instrument of unknown price.
+pub(crate) fn default_size() -> Result<Price, Violations> {
+    Price::try_new("bucket_size", DEFAULT_SIZE)
+}
 
 /// What rests in `[price, price + size)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -328,16 +328,17 @@ impl InstrumentEngine {
                 self.coverage[stream.index()].fall_silent(last);
             }
         }
-        let coverage = &self.coverage[Stream::Book.index()];
+        let stream = Stream::Book.index();
         if sampling == Sampling::BookStream {
+            let coverage = &mut self.coverage[stream];
             self.book.sample_until(sent_at, false, stamp, coverage, changes);
         }
         if sampling != Sampling::Never
             && raises
-            && self.carriers[Stream::Book.index()] == Some(message.connection)
+            && self.carriers[stream] == Some(message.connection)
         {
             let watermark = self.reached(message.connection, sent_at);
-            self.book.sample_until(watermark, true, stamp, coverage, changes);
+            self.book.sample_until(watermark, true, stamp, &mut self.coverage[stream], changes);
         }
         stamp
     }

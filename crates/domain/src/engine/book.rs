@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::coverage::StreamCoverage;
 use super::local_book::{Fit, LocalBook, TimedDiff};
 use crate::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
-use crate::bucket::PriceBucket;
+use crate::bucket::{self, PriceBucket};
 use crate::change::Changes;
 use crate::coverage::Stream;
 use crate::decimal::Price;
@@ -16,6 +16,7 @@ use crate::imbalance::{ImbalanceWindows, Imbalances};
 use crate::message::{BookDiff, FullBook};
 use crate::time::{SECOND, Timestamp};
 use crate::venue::BookRule;
+use crate::violation::Violations;
 
 /// What is stored of a book stream with every batch; the levels themselves are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -165,9 +166,7 @@ impl BookStream {
     ) {
         self.give_up_rebuilding(seen, stamp, coverage, changes);
         self.state.snapshot = snapshot.last_update;
-        if self.state.bucket_size.is_none() {
-            self.state.bucket_size = bucket_size(snapshot);
-        }
+        self.state.bucket_size = self.state.bucket_size.or_else(|| bucket_size(snapshot));
         for waiting in self.book.seed(snapshot) {
             let TimedDiff { diff, sent_at, received_at } = &waiting;
             match self.book.fit(diff) {
@@ -213,6 +212,11 @@ impl BookStream {
         coverage: &mut StreamCoverage,
         changes: &mut Changes,
     ) {
+        if self.book.fit(diff) != Fit::Connects {
+            // The book it connected to could not be sampled.
+            self.buffer(diff, sent_at, received_at);
+            return;
+        }
         self.book.apply(diff);
         if let Some(since) = coverage.silent_since().filter(|_| !self.book.is_crossed()) {
             let reason = "book sequence is unbroken across the silence";
@@ -245,9 +249,7 @@ impl BookStream {
         coverage: &mut StreamCoverage,
         changes: &mut Changes,
     ) {
-        if self.state.bucket_size.is_none() {
-            self.state.bucket_size = bucket_size(book);
-        }
+        self.state.bucket_size = self.state.bucket_size.or_else(|| bucket_size(book));
         self.give_up_rebuilding(seen, stamp, coverage, changes);
         self.book.resume(book);
         self.settle(sent_at, received_at, seen, stamp, coverage, changes);
@@ -273,6 +275,9 @@ impl BookStream {
             let second = sent_at.floor_second();
             self.state.next_second = Some(self.state.next_second.map_or(second, |next| next.max(second)));
         }
+        if self.state.bucket_size.is_none() {
+            self.state.bucket_size = bucket_size(&self.book.to_full());
+        }
         self.state.live = true;
         self.state.dirty = true;
         self.state.last_diff = Some((sent_at, received_at));
@@ -293,29 +298,41 @@ impl BookStream {
         if let Some(end) = sampled.or(last_diff) {
             coverage.lose(end, seen, reason.to_owned(), stamp, &mut changes.coverage);
         }
+        self.forget_levels();
+    }
+
+    fn forget_levels(&mut self) {
         self.book.clear();
         self.rebuilding = None;
         self.state.live = false;
         self.state.dirty = false;
     }
 
-    /// Samples every second that ends at or before `until`.
+    /// Samples every second that ends at or before `until`. A second that cannot be stored ends the proof.
     pub fn sample_until(
         &mut self,
         until: Timestamp,
         early: bool,
         stamp: Timestamp,
-        coverage: &StreamCoverage,
+        coverage: &mut StreamCoverage,
         changes: &mut Changes,
     ) {
         let Some(run) = coverage.run() else { return };
         while let Some(second) = self.next_second().filter(|second| second.plus(SECOND) <= until) {
             let flags = SampleFlags { early, partial: false, covered: run <= second };
-            if let Some(snapshot) = self.snapshot(second, flags, stamp) {
-                if flags.covered {
-                    changes.imbalances.push(self.windows.next(&snapshot));
+            match self.snapshot(second, flags, stamp) {
+                Ok(snapshot) => {
+                    if flags.covered {
+                        changes.imbalances.push(self.windows.next(&snapshot));
+                    }
+                    changes.books.push(Arc::new(snapshot));
                 }
-                changes.books.push(Arc::new(snapshot));
+                Err(violations) => {
+                    let reason = format!("the book cannot be stored: {violations}");
+                    coverage.lose(second, until, reason, stamp, &mut changes.coverage);
+                    self.forget_levels();
+                    return;
+                }
             }
             self.state.next_second = Some(second.plus(SECOND));
             self.state.dirty = false;
@@ -331,14 +348,15 @@ impl BookStream {
     pub fn sample_partial(&mut self, stamp: Timestamp, changes: &mut Changes) {
         if let Some(second) = self.next_second() {
             let flags = SampleFlags { partial: true, ..SampleFlags::default() };
+            // What cannot be stored of an unfinished second is not proven either.
             changes.books.extend(self.snapshot(second, flags, stamp).map(Arc::new));
             self.state.dirty = false;
         }
     }
 
-    fn snapshot(&self, second: Timestamp, flags: SampleFlags, stamp: Timestamp) -> Option<BookSnapshot> {
+    fn snapshot(&self, second: Timestamp, flags: SampleFlags, stamp: Timestamp) -> Result<BookSnapshot, Violations> {
         let (bids, asks) = self.book.top();
-        let (event_time, received_at) = self.state.last_diff?;
+        let (event_time, received_at) = self.state.last_diff.unwrap_or((second, second));
         BookSnapshot::try_new(BookSnapshotParts {
             second,
             bids,
@@ -347,10 +365,9 @@ impl BookStream {
             event_time,
             received_at,
             available_at: stamp,
-            bucket_size: self.state.bucket_size?,
+            bucket_size: self.state.bucket_size.map_or_else(bucket::default_size, Ok)?,
             flags,
         })
-        .ok()
     }
 
     /// Lets the rebuilding stream live through a re-delivered message, and takes its levels over where
@@ -391,11 +408,13 @@ impl BookStream {
     }
 }
 
-/// Width of the buckets from the first snapshot: by its mid price, and by the finest decimal of its
-/// prices as the tick.
+/// Width of the buckets from the first book with a level: by its mid price, or its one side's best, and by
+/// the finest decimal of its prices as the tick.
 fn bucket_size(snapshot: &FullBook) -> Option<Price> {
-    let (bid, ask) = snapshot.best()?;
-    let mid_price = (bid.price.get() + ask.price.get()) / Decimal::TWO;
+    let mid_price = match snapshot.best() {
+        Some((bid, ask)) => (bid.price.get() + ask.price.get()) / Decimal::TWO,
+        None => snapshot.bids.first().or(snapshot.asks.first())?.price.get(),
+    };
     let decimals = |level: &BookLevel| level.price.get().normalize().scale();
     let scale = snapshot.bids.iter().chain(&snapshot.asks).map(decimals).max()?;
     let tick = Price::try_new("tick", Decimal::new(1, scale)).ok()?;

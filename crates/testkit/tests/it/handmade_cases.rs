@@ -152,3 +152,39 @@ fn no_stamp_lies_before_the_watermark_it_raises() {
     assert!(changes.coverage.iter().all(|row| row.end <= row.available_at));
     assert!(changes.candles.iter().all(|row| row.candle.known_from() >= Some(row.candle.close_time())));
 }
+
+#[test]
+fn a_book_that_cannot_be_stored_ends_its_coverage_until_one_that_can() {
+    let huge = |price: &str| BookLevel {
+        price: Price::parse("price", price).expect("a price"),
+        size: Quantity::parse("size", "9000000000000000000000000000").expect("a size"),
+    };
+    let (bids, asks) = (vec![huge("8"), huge("7")], levels("11"));
+    let too_much = FullBook { last_update: 100, bids, asks };
+    let too_much = FeedMessage { sent_at: None, ..message(0, Payload::BookSnapshot(too_much)) };
+    let mut recording = record(RULES, &[too_much, diff(101, 100), diff(102, 1_600), diff(103, 2_100)]);
+    let changes = recording.reference().changes();
+    assert!(changes.books.is_empty());
+    let reasons: Vec<_> = changes.coverage.iter().map(|row| row.reason.as_str()).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("book.bids")), "{reasons:?}");
+    assert!(!covered(&recording, Stream::Book).covers(at(100), at(101)));
+
+    for message in [snapshot(103, 2_200), diff(104, 2_300), diff(105, 4_600), diff(106, 5_700)] {
+        recording.process(&message);
+    }
+    let seconds = |recording: &Recording| -> Vec<_> {
+        recording.reference().changes().books.iter().map(|book| book.second()).collect()
+    };
+    assert_eq!(seconds(&recording), [at(2_000), at(3_000), at(4_000)]);
+    assert!(covered(&recording, Stream::Book).covers(at(2_300), at(5_000)));
+}
+
+#[test]
+fn a_book_that_began_empty_is_sampled_once_it_has_levels() {
+    let empty = FullBook { last_update: 100, bids: Vec::new(), asks: Vec::new() };
+    let empty = FeedMessage { sent_at: None, ..message(0, Payload::BookSnapshot(empty)) };
+    let recording = record(RULES, &[empty, diff(101, 100), diff(102, 1_600), diff(103, 2_600)]);
+    let changes = recording.reference().changes();
+    assert_eq!(changes.books.iter().map(|book| book.second()).collect::<Vec<_>>(), [at(0), at(1_000)]);
+    assert!(changes.books.iter().all(|book| book.bids().len() == 1 && book.asks().len() == 1));
+}
