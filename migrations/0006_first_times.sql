@@ -1,5 +1,8 @@
 -- A read of the last books or imbalances of an instrument that never had any looked through all of its history, since
 -- `first_time` is that of its candles. Each kind gets its own.
+--
+-- `first_time` itself is from now on that of the first trade of a candle, not the candle's open time: a day opens
+-- long before its first trade, and no second lies in between.
 
 ALTER TABLE instruments
     -- `timestamp` of the first book, and so of the first bucket; null while there is none.

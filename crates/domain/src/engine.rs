@@ -333,10 +333,7 @@ impl InstrumentEngine {
             let coverage = &mut self.coverage[stream];
             self.book.sample_until(sent_at, false, stamp, coverage, changes);
         }
-        if sampling != Sampling::Never
-            && raises
-            && self.carriers[stream] == Some(message.connection)
-        {
+        if sampling != Sampling::Never && raises && self.carriers[stream] == Some(message.connection) {
             let watermark = self.reached(message.connection, sent_at);
             self.book.sample_until(watermark, true, stamp, &mut self.coverage[stream], changes);
         }

@@ -126,7 +126,7 @@ async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Resul
     let first_book = books.iter().map(|row| row.second()).min();
     let first_imbalance = imbalances.iter().map(|row| row.second).min();
     let times = trades.iter().map(|row| row.key.event_time);
-    let times = times.chain(candles.iter().map(|row| row.candle.open_time()));
+    let times = times.chain(candles.iter().map(|row| row.candle.ohlcv().first.event_time));
     let times = times.chain(coverage.iter().map(|row| row.available_at));
     let Some(first_time) = times.chain(first_book).chain(first_imbalance).min() else { return Ok(()) };
     let leads = trades.iter().map(|row| row.key.event_time.since(row.available_at));

@@ -2,7 +2,7 @@
 //! hold an answer are looked at, and a read of the last rows knows when there are no more.
 
 use onetape_domain::instrument::Instrument;
-use onetape_domain::time::{SECOND, TimeRange, Timestamp};
+use onetape_domain::time::{SECOND, TimeRange, Timeframe, Timestamp};
 use sqlx::PgExecutor;
 
 use crate::micros::Micros;
@@ -15,7 +15,7 @@ const ATTEMPTS: u32 = 2;
 /// What the `instruments` table says; kept true by every writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// No row has an earlier time.
+    /// No row has an earlier time, but for candles, of which none has an earlier first trade.
     pub(crate) first_time: Timestamp,
     /// The most a row's event time lies ahead of its stamp.
     pub(crate) lead: i64,
@@ -35,6 +35,11 @@ impl Bounds {
             .fetch_optional(executor)
             .await?;
         Ok(row.map_or(Self::UNKNOWN, |(Micros(first_time), lead)| Self { first_time, lead }))
+    }
+
+    /// The same for candles of a timeframe by their open time.
+    pub(crate) fn of_candles(self, timeframe: Timeframe) -> Self {
+        Self { first_time: timeframe.open_time(self.first_time), ..self }
     }
 
     /// The part of a range that rows known at `as_of` can lie in, when none is `lead` ahead of its stamp.

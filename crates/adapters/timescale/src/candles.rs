@@ -200,6 +200,7 @@ impl TimescaleStore {
             return Ok(candles);
         }
         let bounds = Bounds::read(&mut *connection, &query.instrument).await.map_err(failed(READ))?;
+        let bounds = bounds.of_candles(query.timeframe);
         let mut candles = candles;
         for lower in
             bounds.lowers(end, span(query.timeframe, count)).into_iter().filter(|wider| *wider < lower)
@@ -284,6 +285,7 @@ fn request(
             (watermark.plus(-query.timeframe.micros()), Micros::FOREVER)
         }
     };
+    let bounds = bounds.of_candles(query.timeframe);
     match query.selection {
         Selection::Range(range) => {
             let (start, end) = bounds.clip(range, horizon, 0);

@@ -354,7 +354,12 @@ impl BookStream {
         }
     }
 
-    fn snapshot(&self, second: Timestamp, flags: SampleFlags, stamp: Timestamp) -> Result<BookSnapshot, Violations> {
+    fn snapshot(
+        &self,
+        second: Timestamp,
+        flags: SampleFlags,
+        stamp: Timestamp,
+    ) -> Result<BookSnapshot, Violations> {
         let (bids, asks) = self.book.top();
         let (event_time, received_at) = self.state.last_diff.unwrap_or((second, second));
         BookSnapshot::try_new(BookSnapshotParts {

@@ -138,9 +138,10 @@ impl FrameBounds {
                 widened = true;
             }
         };
-        for (lower, closes) in self.lowers.iter_mut().zip(&rows.closes) {
-            if closes.len() < looked_at(query) {
-                farther(lower, Some(firsts.any));
+        for timeframe in Timeframe::ALL {
+            if rows.closes[timeframe.index()].len() < looked_at(query) {
+                let first = timeframe.open_time(firsts.any);
+                farther(&mut self.lowers[timeframe.index()], Some(first));
             }
         }
         let lower = self.trades.0;
