@@ -1,18 +1,18 @@
-//! A1: candles of the real tape, in order, without lateness, delayed and shuffled; A3 and A4: roll-ups.
+//! A1: candles of the real tape, in order, without lateness, delayed and shuffled.
 
 use std::collections::BTreeMap;
 
-use onetape_domain::candle::{Candle, CandleState, Ohlcv, roll_up};
+use onetape_domain::candle::{Candle, CandleState};
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::{CoverageState, Intervals, Stream};
-use onetape_domain::decimal::{Price, Quantity, canonical};
+use onetape_domain::decimal::canonical;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::message::{FeedMessage, Payload};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
-use onetape_domain::trade::{Trade, TradeId, TradeKey};
+use onetape_domain::trade::{Trade, TradeId};
 use rust_decimal::Decimal;
 
-use crate::tape::{data_dir, golden, messages, run};
+use crate::tape::{golden, messages, run};
 
 /// What is known at the end: the last version of each candle.
 fn closed(changes: &Changes, timeframe: Timeframe) -> Vec<Candle> {
@@ -141,60 +141,6 @@ fn delivering_everything_twice_changes_nothing() {
     assert_eq!(again.candles, once.candles);
     assert_eq!(again.imbalances, once.imbalances);
     assert_eq!(again.coverage, once.coverage);
-}
-
-/// Published candles, as QuantConnect's zipped files or the golden copies of them hold them.
-fn from_golden(name: &str, timeframe: Timeframe) -> Option<Vec<(Timestamp, Ohlcv)>> {
-    let row = |row: Vec<String>| {
-        let open_time: Timestamp = row[0].parse().expect("time");
-        let price = |i: usize| Price::parse("price", &row[i]).expect("price");
-        let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
-        let ohlcv = Ohlcv {
-            open: price(1),
-            high: price(2),
-            low: price(3),
-            close: price(4),
-            volume: Quantity::parse("volume", &row[5]).expect("volume"),
-            taker_buy_volume: None,
-            trade_count: 0,
-            first: key(open_time),
-            last: key(timeframe.close_time(open_time).plus(-1)),
-        };
-        (open_time, ohlcv)
-    };
-    Some(golden(name)?.into_iter().map(row).collect())
-}
-
-fn assert_rolls_up(from: &[(Timestamp, Ohlcv)], timeframe: Timeframe, name: &str) -> Vec<(Timestamp, Ohlcv)> {
-    let rolled = roll_up(from.iter().map(|(time, ohlcv)| (*time, ohlcv)), timeframe).expect("no overflow");
-    let want = from_golden(name, timeframe).expect("golden");
-    let view = |rows: &[(Timestamp, Ohlcv)]| -> Vec<_> {
-        rows.iter().map(|(t, o)| (*t, o.open, o.high, o.low, o.close, o.volume)).collect()
-    };
-    assert_eq!(view(&rolled), view(&want), "{name}");
-    rolled
-}
-
-#[test]
-fn a3_and_a4_every_roll_up_equals_the_published_candles_directly_and_in_steps() {
-    if data_dir().is_none() {
-        return;
-    }
-    let seconds = from_golden("lean_coinbase_BTCUSD_1s.csv", Timeframe::S1).expect("golden");
-    let mut step = seconds.clone();
-    for timeframe in &Timeframe::ALL[1..] {
-        let name = format!("lean_coinbase_BTCUSD_{timeframe}_from1s.csv");
-        assert_rolls_up(&seconds, *timeframe, &name);
-        step = assert_rolls_up(&step, *timeframe, &name);
-    }
-    let day = |i: usize| {
-        let o = &step[i].1;
-        [o.open, o.high, o.low, o.close].map(|price| price.to_string()).join(" ")
-            + " v "
-            + &o.volume.to_string()
-    };
-    assert_eq!(day(0), "611.78 618.7 609.89 617.98 v 5119.98889954");
-    assert_eq!(day(1), "618.11 620 617.55 619.5 v 2793.95535361");
 }
 
 #[test]

@@ -2,4 +2,6 @@
 mod book;
 mod candles;
 mod indicators;
+mod roll_ups;
 mod tape;
+mod zip;
