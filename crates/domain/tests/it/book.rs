@@ -13,7 +13,7 @@ use onetape_domain::venue::VenueRules;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::tape::{data_dir, golden, instrument, messages, run};
+use crate::tape::{data_dir, golden, instrument, messages, run, tickers};
 
 fn decimal(text: &str) -> String {
     canonical(text.parse::<Decimal>().expect("decimal"))
@@ -153,4 +153,26 @@ fn a2_two_diffs_are_dropped_and_6468_connect() {
         }
     }
     assert_eq!((dropped, applied), (2, 6_468));
+}
+
+#[test]
+fn a2_after_every_diff_the_top_equals_the_venues_own_ticker() {
+    let (Some(messages), Some(tickers)) = (messages(), tickers()) else { return };
+    let mut engine = InstrumentEngine::new(instrument(), VenueRules::BINANCE_SPOT);
+    let mut changes = Changes::default();
+    let (mut equal, mut dropped) = (0, 0);
+    for message in &messages {
+        engine.process(message, &mut changes);
+        let Payload::BookDiff(diff) = &message.payload else { continue };
+        let Some(book) = engine.live_book().filter(|book| book.last_update() == diff.last_update) else {
+            dropped += 1;
+            continue;
+        };
+        let top = book.best_bid().zip(book.best_ask());
+        let ticker = tickers.range(..=diff.last_update).next_back().map(|(_, best)| *best);
+        assert!(ticker.is_some(), "no ticker up to {}", diff.last_update);
+        assert_eq!(top, ticker, "after the diff to {}", diff.last_update);
+        equal += 1;
+    }
+    assert_eq!((tickers.len(), dropped, equal), (58_758, 2, 6_468));
 }

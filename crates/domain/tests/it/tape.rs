@@ -1,5 +1,6 @@
 //! The real tape as feed messages, decoded here independently of the exchange adapter, and its engine runs.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use onetape_domain::message::{BookDiff, FeedMessage, FullBook, Payload};
 use onetape_domain::time::Timestamp;
 use onetape_domain::trade::{Side, TradeEvent, TradeId};
 use onetape_domain::venue::VenueRules;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Folder of real inputs; none, with one visible line, where it is absent and not required.
 pub(crate) fn data_dir() -> Option<PathBuf> {
@@ -84,16 +85,34 @@ fn decode(line: &str) -> FeedMessage {
     FeedMessage { instrument: instrument(), connection: 0, sent_at, received_at, payload }
 }
 
+/// All lines of the two files, in order.
+fn lines() -> Option<impl Iterator<Item = String>> {
+    let dir = data_dir()?.join("binance_spot_raw");
+    let lines = |name: &str| {
+        let file = File::open(dir.join(name)).expect("tape file");
+        BufReader::new(GzDecoder::new(file)).lines().map(|line| line.expect("line"))
+    };
+    Some(["ethusdt_20240808.gz", "ethusdt_20240809.gz"].map(lines).into_iter().flatten())
+}
+
 /// All messages of the two files, in order.
 pub(crate) fn messages() -> Option<Vec<FeedMessage>> {
-    let dir = data_dir()?.join("binance_spot_raw");
-    let mut messages = Vec::new();
-    for name in ["ethusdt_20240808.gz", "ethusdt_20240809.gz"] {
-        let file = File::open(dir.join(name)).expect("tape file");
-        let lines = BufReader::new(GzDecoder::new(file)).lines();
-        messages.extend(lines.map(|line| decode(&line.expect("line"))));
+    Some(lines()?.map(|line| decode(&line)).collect())
+}
+
+/// Best bid and best ask as the venue's own ticker gives them, by update id.
+pub(crate) fn tickers() -> Option<BTreeMap<u64, (BookLevel, BookLevel)>> {
+    let mut tickers = BTreeMap::new();
+    for line in lines()?.filter(|line| line.contains("@bookTicker")) {
+        let (_, json) = line.split_once(' ').expect("receive time");
+        let value: Value = serde_json::from_str(json).expect("json");
+        let data = &value["data"];
+        let level = |price: &str, size: &str| levels(&json!([[data[price], data[size]]]))[0];
+        let best = (level("b", "B"), level("a", "A"));
+        let before = tickers.insert(data["u"].as_u64().expect("u"), best);
+        assert!(before.is_none_or(|before| before == best), "two tops of one update: {line}");
     }
-    Some(messages)
+    Some(tickers)
 }
 
 /// Runs messages through a fresh engine to the end of the feed.
