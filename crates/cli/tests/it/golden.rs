@@ -15,7 +15,7 @@ fn time(text: &str) -> Timestamp {
     text.parse().expect("time")
 }
 
-fn assert_candles(store: &str) {
+pub(crate) fn assert_candles(store: &str) {
     for timeframe in ["1s", "1m", "5m"] {
         let out = query(store, "candles", &["--timeframe", timeframe, "--format", "csv"]).ok();
         let mut lines = out.lines();
@@ -34,7 +34,7 @@ fn assert_candles(store: &str) {
     }
 }
 
-fn assert_trades(store: &str) {
+pub(crate) fn assert_trades(store: &str) {
     let out = query(store, "trades", &["--format", "csv"]).ok();
     let ids: Vec<i64> =
         out.lines().skip(1).map(|line| line.split(',').nth(1).expect("id").parse().expect("id")).collect();

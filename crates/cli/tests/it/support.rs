@@ -1,9 +1,10 @@
 //! Runs the binary, and finds its inputs.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use flate2::read::GzDecoder;
 use onetape_testdb::{Template, TestDb};
 
 /// What a run printed and how it ended.
@@ -63,6 +64,26 @@ pub(crate) async fn database() -> Option<TestDb> {
 pub(crate) fn tape() -> Option<[PathBuf; 2]> {
     let folder = onetape_testkit::data::folder()?.join("binance_spot_raw");
     Some(["ethusdt_20240808.gz", "ethusdt_20240809.gz"].map(|name| folder.join(name)))
+}
+
+/// All lines of packed files.
+pub(crate) fn lines(files: &[PathBuf]) -> Vec<String> {
+    let mut text = String::new();
+    for file in files {
+        let file = std::fs::File::open(file).expect("tape");
+        GzDecoder::new(file).read_to_string(&mut text).expect("text");
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Writes lines into a file of a folder.
+pub(crate) fn write(folder: &Path, name: &str, lines: impl IntoIterator<Item = String>) -> PathBuf {
+    let path = folder.join(name);
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("file"));
+    for line in lines {
+        writeln!(file, "{line}").expect("written");
+    }
+    path
 }
 
 /// Replays files into a store; more arguments may follow.

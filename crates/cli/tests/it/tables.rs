@@ -1,35 +1,15 @@
 //! Whatever way the tape is replayed, the tables are the same.
 
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
 
-use flate2::read::GzDecoder;
 use onetape_testkit::dump::dump;
 
-use crate::support::{database, replay, tape};
+use crate::support::{database, lines, replay, tape, write};
 
 async fn tables(store: &str) -> String {
     let tape = onetape::Onetape::open(store).await.expect("store opens");
     let instrument = "binance:ETH/USDT".parse().expect("instrument");
     dump(tape.store().as_ref(), &instrument).await.expect("dump")
-}
-
-fn lines(files: &[PathBuf]) -> Vec<String> {
-    let mut text = String::new();
-    for file in files {
-        let file = std::fs::File::open(file).expect("tape");
-        GzDecoder::new(file).read_to_string(&mut text).expect("text");
-    }
-    text.lines().map(str::to_owned).collect()
-}
-
-fn write(folder: &Path, name: &str, lines: impl IntoIterator<Item = String>) -> PathBuf {
-    let path = folder.join(name);
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("file"));
-    for line in lines {
-        writeln!(file, "{line}").expect("written");
-    }
-    path
 }
 
 #[tokio::test(flavor = "multi_thread")]
