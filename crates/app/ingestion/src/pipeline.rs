@@ -95,7 +95,7 @@ impl DataIngestionPipeline {
     /// [`IngestError::Feed`] when the feed fails, after all it delivered was made durable, and what
     /// [`flush`](Self::flush) reports.
     pub async fn run(&self, feed: &mut dyn Feed) -> Result<IngestSummary, IngestError> {
-        let rules = feed.rules();
+        let (rules, origin) = (feed.rules(), feed.to_string());
         let mut events = Vec::with_capacity(self.inner.config.feed_chunk);
         loop {
             events.clear();
@@ -103,7 +103,7 @@ impl DataIngestionPipeline {
             for event in events.drain(..) {
                 match event {
                     FeedEvent::Message(message) => {
-                        self.inner.ingest(&message, rules, "feed").await?;
+                        self.inner.ingest(&message, rules, &origin).await?;
                     }
                     FeedEvent::Quarantined(record) => self.inner.quarantine(record),
                 }
@@ -249,17 +249,20 @@ impl Inner {
         let mut record = QuarantinedRecord::new(origin, violations, payload.as_bytes());
         record.instrument = Some(message.instrument.clone());
         record.received_at = Some(message.received_at);
-        self.quarantine.lock().push(record);
-        self.due.notify_one();
+        self.put_aside(record);
     }
 
     /// Puts a record that could not be understood aside.
     pub(crate) fn quarantine(&self, record: QuarantinedRecord) {
-        tracing::warn!(origin = record.origin, reason = %record.violations, "record quarantined");
         let mut summary = self.summary.lock();
         summary.messages += 1;
         summary.quarantined += 1;
         drop(summary);
+        self.put_aside(record);
+    }
+
+    fn put_aside(&self, record: QuarantinedRecord) {
+        tracing::warn!(origin = record.origin, reason = %record.violations, "record quarantined");
         self.quarantine.lock().push(record);
         self.due.notify_one();
     }
