@@ -30,8 +30,11 @@ pub struct FrameParts {
     /// Closes of the last [`crate::indicator::MAX_WINDOW`] closed candles of each timeframe, as
     /// [`indicator_input`] converts them.
     pub closes: [Arc<Closes>; 6],
-    /// Trades at or after the close of the last closed 1 s candle.
+    /// Trades at or after the close of the last closed 1 s candle, but for those summed up below.
     pub open_trades: Vec<Trade>,
+    /// Sums of further such trades by their second. A store leaves it empty; a cache that keeps the sums as
+    /// trades come saves its readers the work.
+    pub open_seconds: BTreeMap<Timestamp, Ohlcv>,
     /// The last sampled book.
     pub book: Option<Arc<BookSnapshot>>,
     /// The last imbalance rows.
@@ -77,6 +80,7 @@ impl FrameParts {
                     merge_into(&mut periods, timeframe.open_time(*open_time), part)?;
                 }
             } else {
+                periods.extend(self.open_seconds.iter().map(|(open_time, sum)| (*open_time, *sum)));
                 for trade in self.open_trades.iter().filter(|trade| is_open(trade.key.event_time)) {
                     let open_time = timeframe.open_time(trade.key.event_time);
                     merge_into(&mut periods, open_time, &Ohlcv::of_trade(trade))?;

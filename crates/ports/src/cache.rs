@@ -2,13 +2,14 @@
 
 use std::fmt::{Debug, Display};
 
+use onetape_domain::candle::Candle;
 use onetape_domain::change::Changes;
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
 
-use crate::query::FrameQuery;
+use crate::query::{CandleQuery, FrameQuery};
 
 /// Counters of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +46,10 @@ pub trait HotCache: Display + Debug + Send + Sync + 'static {
     /// instant: `query.as_of` or the clock, whichever is earlier. None where the cache does not hold
     /// every version back to it; it MUST NOT guess.
     fn frame_parts(&self, query: &FrameQuery) -> Option<(Timestamp, FrameParts)>;
+
+    /// What [`CandleStore::candles`](crate::CandleStore::candles) would give, with the effective instant.
+    /// None as of [`frame_parts`](Self::frame_parts).
+    fn candles(&self, query: &CandleQuery) -> Option<(Timestamp, Vec<Candle>)>;
 
     /// Counters since the start.
     fn statistics(&self) -> CacheStatistics;

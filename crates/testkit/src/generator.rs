@@ -2,10 +2,12 @@
 //! real feed has. Needs nothing but the domain, so that a demo can take it over whole.
 
 pub mod faults;
+pub mod history;
 pub mod market;
 pub mod rng;
 pub mod tape;
 
+pub use history::history;
 pub use market::{Ids, Market};
 pub use rng::Rng;
 pub use tape::binance_tape_lines;

@@ -232,6 +232,7 @@ impl Reference {
         FrameParts {
             closes: closed.each_ref().map(closes),
             open_trades: trades.into_iter().filter(is_open).collect(),
+            open_seconds: BTreeMap::new(),
             book: self.last_book(*as_of),
             imbalances: last(self.imbalances(*as_of), shape.imbalances.max(60)),
             coverage: self.coverage(*as_of),

@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,22 +15,22 @@ use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::{CoverageRow, CoverageState, Stream};
 use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::engine::{InstrumentEngine, Outcome};
-use onetape_domain::frame::{FrameParts, FrameShape, assemble, indicator_input};
-use onetape_domain::indicator::{IndicatorSet, MAX_WINDOW};
+use onetape_domain::frame::{FrameShape, assemble};
+use onetape_domain::indicator::IndicatorSet;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::{Side, Trade, TradeKey};
 use onetape_domain::venue::VenueRules;
 use onetape_memory::{CacheConfig, MemoryCache, MemoryStore};
 use onetape_ports::{CandleQuery, FrameQuery, FrameStore, HotCache, Knowledge, Selection, TapeStore};
-use onetape_testkit::generator::Market;
+use onetape_testkit::generator::{Market, history};
 use rust_decimal::Decimal;
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 
 /// 2024-08-09T00:00:00Z.
 const MIDNIGHT: Timestamp = Timestamp::from_micros(1_723_161_600 * SECOND);
-const RING: i64 = 640;
+const RING: u32 = 640;
 const FRAMES: usize = 20_000;
 const UPDATES: i64 = 400_000;
 
@@ -202,27 +201,15 @@ fn message(stamp: Timestamp) -> Changes {
 }
 
 fn alive(stream: Stream, end: Timestamp, available_at: Timestamp) -> CoverageRow {
-    let begin = MIDNIGHT.plus(-RING * 86_400 * SECOND);
+    let begin = MIDNIGHT.plus(-i64::from(RING) * 86_400 * SECOND);
     CoverageRow { stream, begin, end, state: CoverageState::Alive, reason: String::new(), available_at }
 }
 
 /// A cache with full rings, started as from a store, then live for two minutes.
 fn full_cache(instrument: &Instrument) -> Outcomes<(MemoryCache, Timestamp)> {
-    let mut parts = FrameParts::default();
-    for timeframe in Timeframe::ALL {
-        for back in (1..=RING).rev() {
-            let open_time = MIDNIGHT.plus(-back * timeframe.micros());
-            let ohlcv = Ohlcv::of_trade(&trade(open_time, back)?);
-            let candle = Candle::closed(timeframe, open_time, ohlcv, 1, timeframe.close_time(open_time))?;
-            parts.candles[timeframe.index()].push(candle);
-        }
-        let last = parts.candles[timeframe.index()].iter().rev().take(MAX_WINDOW).rev();
-        let closes: Vec<f64> = last.map(|candle| indicator_input(candle.ohlcv().close.get())).collect();
-        parts.closes[timeframe.index()] = Arc::new(closes.into());
-    }
-    parts.coverage = Stream::ALL.map(|stream| alive(stream, MIDNIGHT, MIDNIGHT)).into();
+    let (clock, parts) = history(instrument, MIDNIGHT, RING)?;
     let cache = MemoryCache::new(CacheConfig::DEFAULT);
-    cache.start(&clock(instrument, MIDNIGHT)?, parts, usize::try_from(RING)?);
+    cache.start(&clock, parts, usize::try_from(RING)?);
     let market = Market { start: MIDNIGHT, seconds: 120, ..Market::new(instrument.clone(), 1) };
     let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
     let mut issued = MIDNIGHT;
@@ -237,21 +224,9 @@ fn full_cache(instrument: &Instrument) -> Outcomes<(MemoryCache, Timestamp)> {
     Ok((cache, issued))
 }
 
-/// A clock of an engine that has seen one trade, moved to the stamp.
-fn clock(instrument: &Instrument, issued: Timestamp) -> Outcomes<InstrumentClock> {
-    let market =
-        Market { start: MIDNIGHT.plus(-60 * SECOND), seconds: 2, ..Market::new(instrument.clone(), 1) };
-    let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
-    for message in market.messages() {
-        engine.process(&message, &mut Changes::default());
-    }
-    let clock = engine.clock(false).ok_or("no clock")?;
-    Ok(InstrumentClock { issued, ..clock })
-}
-
 /// Appends trades to a store in batches of 1,000, then reads frames of it.
 fn append(instrument: &Instrument) -> Outcomes<()> {
-    let (store, clock, mut before) = (MemoryStore::new(), clock(instrument, MIDNIGHT)?, None);
+    let (store, clock, mut before) = (MemoryStore::new(), history(instrument, MIDNIGHT, 1)?.0, None);
     let trades = (0..UPDATES).map(|id| trade(MIDNIGHT.plus(id * 100), id)).collect::<Outcomes<Vec<_>>>()?;
     let batches: Vec<TapeBatch> = trades
         .chunks(1_000)

@@ -116,14 +116,6 @@ impl MemoryCache {
         self.config
     }
 
-    /// What [`CandleStore::candles`](onetape_ports::CandleStore::candles) would give, with the effective
-    /// instant; none where the cache does not hold every version back to it.
-    pub fn candles(&self, query: &CandleQuery) -> Option<(Timestamp, Vec<Candle>)> {
-        let entries = self.entries.load();
-        let state = entries.get(&query.instrument).map(|entry| entry.published.load());
-        self.count(state.and_then(|state| state.candles(query)))
-    }
-
     /// Rows of an instrument the store has not confirmed yet, which therefore stay.
     pub fn undurable_rows(&self, instrument: &Instrument) -> usize {
         self.entries.load().get(instrument).map_or(0, |entry| entry.published.load().undurable_rows())
@@ -207,6 +199,12 @@ impl HotCache for MemoryCache {
         let entries = self.entries.load();
         let state = entries.get(&query.instrument).map(|entry| entry.published.load());
         self.count(state.and_then(|state| state.frame_parts(query)))
+    }
+
+    fn candles(&self, query: &CandleQuery) -> Option<(Timestamp, Vec<Candle>)> {
+        let entries = self.entries.load();
+        let state = entries.get(&query.instrument).map(|entry| entry.published.load());
+        self.count(state.and_then(|state| state.candles(query)))
     }
 
     fn statistics(&self) -> CacheStatistics {

@@ -15,8 +15,9 @@ pub(crate) fn measured_from(parts: &FrameParts) -> Option<Timestamp> {
 fn earliest(parts: &FrameParts) -> Option<Timestamp> {
     let candles = parts.candles.iter().filter_map(|rows| rows.first().map(Candle::open_time));
     let trades = parts.open_trades.first().map(|trade| trade.key.event_time);
+    let seconds = parts.open_seconds.keys().next().copied();
     let book = parts.book.as_ref().map(|book| book.second());
     let imbalances = parts.imbalances.first().map(|row| row.second);
     let context = parts.context.first().map(Candle::open_time);
-    candles.chain(trades).chain(book).chain(imbalances).chain(context).min()
+    candles.chain(trades).chain(seconds).chain(book).chain(imbalances).chain(context).min()
 }

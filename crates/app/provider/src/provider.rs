@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onetape_domain::candle::Candle;
 use onetape_domain::canonical;
 use onetape_domain::coverage::Stream;
 use onetape_domain::frame::{
@@ -15,7 +16,8 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::quality::{Quality, Tier};
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ports::{
-    CacheStatistics, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, WallClock,
+    CacheStatistics, CandleQuery, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, Selection,
+    WallClock,
 };
 
 use parking_lot::RwLock;
@@ -189,6 +191,36 @@ impl UnifiedDataProvider {
         }
         let metadata = Some(self.metadata(answer.as_of, answer.source, request, started));
         Ok(MultiTimeframeData { symbol: instrument.clone(), as_of: answer.as_of, candles, metadata })
+    }
+
+    /// The last closed candles of one timeframe, oldest first: the cheapest read there is. No timestamp means
+    /// the instrument's clock.
+    ///
+    /// # Errors
+    /// As [`inference`](Self::inference).
+    pub async fn get_closed_candles(
+        &self,
+        symbol: &str,
+        timeframe: Timeframe,
+        timestamp: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Candle>, ProviderError> {
+        let instrument = self.instrument(symbol)?;
+        let request = Request { timestamp, limit, ..Request::default() };
+        request.check(&self.config)?;
+        let mut query = CandleQuery {
+            instrument,
+            timeframe,
+            selection: Selection::Last(limit),
+            as_of: timestamp.unwrap_or(Timestamp::LATEST),
+            knowledge: request.knowledge,
+        };
+        if let Some((_, rows)) = self.cache.as_ref().and_then(|cache| cache.candles(&query)) {
+            return Ok(rows);
+        }
+        let issued = self.cache.as_ref().and_then(|cache| cache.issued(&query.instrument));
+        query.as_of = self.resolve(&query.instrument, &request, issued).await?;
+        Ok(self.store.candles(&query).await?)
     }
 
     /// Gets the parts of an answer from the cache where it can prove them, else from the store.

@@ -34,6 +34,9 @@ async fn a_historical_frame_asks_the_store_once() {
         provider.clone().inference(&instrument(), &request).await.expect("frame");
     }
     assert_eq!(calls(), [flushed, frames + 10], "what the store has come to is known");
+    let seconds =
+        provider.get_closed_candles("ETH/USDT", Timeframe::S1, Some(latest), 5).await.expect("rows");
+    assert_eq!((seconds.len(), calls()), (5, [flushed, frames + 10]));
     // Beyond what is known it may have come further.
     provider.inference(&instrument(), &Request::at(latest.plus(1))).await.expect("frame");
     assert_eq!(calls(), [flushed + 1, frames + 11]);

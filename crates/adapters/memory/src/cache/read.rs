@@ -1,5 +1,6 @@
 //! Answers of the cache: exactly what a store would give, or none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onetape_domain::candle::Candle;
@@ -26,9 +27,13 @@ impl State {
         let proof = earlier.as_ref().unwrap_or(&self.coverage.tip);
         let lens = lens(as_of, knowledge, proof);
         let limit = shape.candles.max(FrameParts::FORMING_ROWS);
+        let sums =
+            self.open_seconds.as_ref().filter(|_| as_of == self.issued && knowledge == Knowledge::AsRecorded);
+        let open_trades = self.open_trades(as_of, knowledge, lens, proof, sums.is_some())?;
         let mut parts = FrameParts {
             book: self.books.known(FIRST, LAST, as_of).next_back().map(|row| row.0.clone()),
-            open_trades: self.open_trades(as_of, knowledge, lens, proof)?,
+            open_trades,
+            open_seconds: sums.map(|sums| BTreeMap::clone(sums)).unwrap_or_default(),
             imbalances: self.imbalances(shape.imbalances.max(LONGEST_WINDOW), as_of)?,
             context: self.rings[Timeframe::S1.index()]
                 .range(context_range(as_of, shape.context_window), lens)?,
@@ -73,10 +78,14 @@ impl State {
         knowledge: Knowledge,
         lens: Lens,
         proof: &Proof,
+        summed: bool,
     ) -> Option<Vec<Trade>> {
         let from = self.rings[Timeframe::S1.index()].series.latest(lens).map_or(FIRST, Candle::close_time);
         if self.trades_from.is_some_and(|kept| from < kept) {
             return None;
+        }
+        if summed {
+            return Some(Vec::new());
         }
         Some(match knowledge {
             Knowledge::AsRecorded => self.trades.known(from, LAST, as_of),

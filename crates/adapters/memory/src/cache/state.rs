@@ -1,20 +1,22 @@
 //! What the cache knows of one instrument at one stamp. Immutable once published; a clone is a few pointers.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use onetape_domain::candle::Candle;
+use onetape_domain::candle::{Candle, Ohlcv};
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::{Imbalances, LONGEST_WINDOW};
 use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::time::{Timeframe, Timestamp};
+use onetape_domain::trade::Trade;
 
 use super::proof::Proof;
 use super::trades::TradeLog;
-use crate::candles::{CandleSeries, stamp};
+use crate::candles::{CandleSeries, Lens, stamp};
 use crate::parts::measured_from;
-use crate::series::{ByStamp, FIRST, Row, Series};
+use crate::series::{ByStamp, FIRST, LAST, Row, Series};
 
 /// Candles a chunk: what closing one copies.
 const CANDLE_CHUNK: usize = 64;
@@ -129,6 +131,9 @@ pub(super) struct State {
     pub(super) trimmed: Option<Timestamp>,
     pub(super) rings: Arc<[Arc<Ring>; 6]>,
     pub(super) trades: TradeLog,
+    /// Sums by second of the trades at or after the close of the last closed 1 s candle; none where a sum
+    /// needs too many digits.
+    pub(super) open_seconds: Option<Arc<BTreeMap<Timestamp, Ohlcv>>>,
     /// All trades with an event time from here on are in; none where all there are.
     pub(super) trades_from: Option<Timestamp>,
     pub(super) books: Arc<Series<ByStamp>>,
@@ -146,6 +151,7 @@ impl State {
             trimmed: None,
             rings: Arc::new(Timeframe::ALL.map(|_| Arc::new(Ring::empty()))),
             trades: TradeLog::default(),
+            open_seconds: Some(Arc::default()),
             trades_from: None,
             books: Arc::new(Series::new(ROW_CHUNK)),
             imbalances: Arc::new(ImbalanceRows { series: Series::new(ROW_CHUNK), cut: false }),
@@ -156,7 +162,7 @@ impl State {
     /// What a store holds as of `issued`, asked for `limit` candles a timeframe.
     pub(super) fn started(issued: Timestamp, parts: FrameParts, limit: usize) -> Self {
         let proven_from = measured_from(&parts);
-        let FrameParts { candles, closes, mut open_trades, book, imbalances, coverage, context } = parts;
+        let FrameParts { candles, closes, mut open_trades, book, imbalances, coverage, context, .. } = parts;
         let mut rings = Timeframe::ALL.map(|timeframe| {
             let at = timeframe.index();
             Ring::started(&candles[at], closes[at].values(), limit)
@@ -181,6 +187,7 @@ impl State {
         let mut state =
             Self { issued, durable: Some(issued), floor: Some(issued), trades_from, ..Self::empty() };
         state.rings = Arc::new(rings.map(Arc::new));
+        state.sum_up(&open_trades);
         open_trades.into_iter().for_each(|trade| state.trades.push(trade));
         let books = Arc::make_mut(&mut state.books);
         book.into_iter().for_each(|book| {
@@ -196,6 +203,38 @@ impl State {
         state
     }
 
+    /// Adds trades to the sums of their seconds.
+    fn sum_up<'t>(&mut self, trades: impl IntoIterator<Item = &'t Trade>) {
+        let from = self.closed_until();
+        for trade in trades.into_iter().filter(|trade| trade.key.event_time >= from) {
+            let Some(seconds) = &mut self.open_seconds else { return };
+            let part = Ohlcv::of_trade(trade);
+            let second = trade.key.event_time.floor_second();
+            let sum = seconds.get(&second).map_or(Some(part), |sum| sum.merge(&part));
+            match sum {
+                Some(sum) => drop(Arc::make_mut(seconds).insert(second, sum)),
+                None => self.open_seconds = None,
+            }
+        }
+    }
+
+    fn drop_closed_seconds(&mut self) {
+        let from = self.closed_until();
+        if let Some(seconds) =
+            self.open_seconds.as_mut().filter(|seconds| seconds.range(..from).next().is_some())
+        {
+            Arc::make_mut(seconds).retain(|second, _| *second >= from);
+        }
+    }
+
+    /// Close of the last closed 1 s candle.
+    fn closed_until(&self) -> Timestamp {
+        self.rings[Timeframe::S1.index()]
+            .series
+            .latest(Lens::Recorded(LAST))
+            .map_or(FIRST, Candle::close_time)
+    }
+
     /// Takes in what a message changed. Rows at or before the clock are in already and left out.
     pub(super) fn apply(&mut self, changes: &Changes, issued: Timestamp) {
         if issued <= self.issued {
@@ -207,9 +246,13 @@ impl State {
         for trade in trades.iter().filter(|trade| new(trade.available_at)) {
             self.trades.push(trade.clone());
         }
+        self.sum_up(trades.iter().filter(|trade| new(trade.available_at)));
         for change in candles.iter().filter(|change| new(stamp(&change.candle))) {
             let ring = &mut Arc::make_mut(&mut self.rings)[change.candle.timeframe().index()];
             Arc::make_mut(ring).put(change.candle);
+        }
+        if !candles.is_empty() {
+            self.drop_closed_seconds();
         }
         for book in books.iter().filter(|book| new(book.available_at())) {
             Arc::make_mut(&mut self.books).insert(ByStamp(book.clone()));

@@ -1,5 +1,6 @@
 //! Reading everything a frame needs at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -51,6 +52,7 @@ impl Tape {
                 .each_ref()
                 .map(|series| Arc::new(series.last_closes(lens, MAX_WINDOW).into())),
             open_trades,
+            open_seconds: BTreeMap::new(),
             book: self.last_book(as_of),
             imbalances,
             coverage: Vec::new(),

@@ -1,6 +1,7 @@
 //! One instrument live: an engine in front of a cache, a store behind it, and the naive model of both.
 
 use futures::FutureExt;
+use onetape_domain::candle::Ohlcv;
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::{InstrumentEngine, Outcome};
 use onetape_domain::frame::{FrameParts, FrameShape, InferenceDataFrame, assemble};
@@ -49,6 +50,16 @@ pub(crate) fn query(as_of: Timestamp, shape: FrameShape) -> FrameQuery {
 
 fn frame(as_of: Timestamp, shape: FrameShape, parts: &FrameParts) -> InferenceDataFrame {
     assemble(instrument(), as_of, shape, parts.clone()).expect("the parts make a frame")
+}
+
+/// The same parts with all open trades summed up by second, as the cache may bring them.
+pub(crate) fn summed(mut parts: FrameParts) -> FrameParts {
+    for trade in std::mem::take(&mut parts.open_trades) {
+        let part = Ohlcv::of_trade(&trade);
+        let second = parts.open_seconds.entry(trade.key.event_time.floor_second());
+        second.and_modify(|sum| *sum = sum.merge(&part).expect("few digits")).or_insert(part);
+    }
+    parts
 }
 
 impl Live {
@@ -149,7 +160,7 @@ impl Live {
     /// Fails unless both make the same frame of the same rows.
     pub(crate) fn same(&self, who: &str, query: &FrameQuery, got: &FrameParts, expected: &FrameParts) {
         let FrameQuery { as_of, shape, .. } = *query;
-        let rows = |parts: &FrameParts| FrameParts { coverage: Vec::new(), ..parts.clone() };
+        let rows = |parts: &FrameParts| FrameParts { coverage: Vec::new(), ..summed(parts.clone()) };
         assert_eq!(rows(got), rows(expected), "rows of the {who} at {as_of} ({query:?})");
         let [got_frame, frame] = [got, expected].map(|parts| frame(as_of, shape, parts));
         let logs = || format!("from\n{:#?}\nand\n{:#?}", got.coverage, expected.coverage);

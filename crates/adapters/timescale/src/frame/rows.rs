@@ -2,6 +2,7 @@
 //! newest first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
@@ -163,6 +164,7 @@ impl FrameRows {
             closes: closes.each_ref().map(input),
             candles,
             open_trades,
+            open_seconds: BTreeMap::new(),
             book,
             imbalances,
             coverage,
