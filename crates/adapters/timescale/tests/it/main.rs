@@ -6,4 +6,5 @@ mod conformance;
 mod plans;
 mod reads;
 mod schema;
+mod settings;
 mod support;
