@@ -6,6 +6,8 @@
 mod apache;
 mod community;
 
+pub(crate) use community::BUCKETS_PER_BATCH;
+
 use std::collections::BTreeMap;
 
 use onetape_ports::{StoreError, StoreErrorKind};
@@ -101,13 +103,15 @@ struct Hypertable {
     columnstore: Option<(String, String)>,
 }
 
+/// Name, length of chunks, and what they are segmented and ordered by.
+type HypertableRow = (String, Option<PgInterval>, Option<String>, Option<String>);
+
 async fn hypertables(connection: &mut PgConnection) -> Result<BTreeMap<String, Hypertable>, StoreError> {
-    let rows: Vec<(String, Option<PgInterval>, Option<String>, Option<String>)> =
-        sqlx::query_as(include_str!("queries/layout/hypertables.sql"))
-            .fetch_all(connection)
-            .await
-            .map_err(failed(APPLY))?;
-    let hypertable = |(name, interval, segmentby, orderby): (_, Option<PgInterval>, Option<_>, Option<_>)| {
+    let rows: Vec<HypertableRow> = sqlx::query_as(include_str!("queries/layout/hypertables.sql"))
+        .fetch_all(connection)
+        .await
+        .map_err(failed(APPLY))?;
+    let hypertable = |(name, interval, segmentby, orderby): HypertableRow| {
         let chunk_interval = interval.as_ref().and_then(Period::of_interval);
         (name, Hypertable { chunk_interval, columnstore: segmentby.zip(orderby) })
     };
@@ -130,7 +134,10 @@ async fn aggregates(connection: &mut PgConnection) -> Result<BTreeMap<String, Ag
             .map_err(failed(APPLY))?;
     let object = |(name, continuous, interval): (String, bool, Option<PgInterval>)| {
         let chunk_interval = interval.as_ref().and_then(Period::of_interval);
-        (name, if continuous { AggregateObject::Continuous { chunk_interval } } else { AggregateObject::View })
+        (
+            name,
+            if continuous { AggregateObject::Continuous { chunk_interval } } else { AggregateObject::View },
+        )
     };
     Ok(rows.into_iter().map(object).collect())
 }

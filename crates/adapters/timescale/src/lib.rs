@@ -30,6 +30,7 @@ mod frame;
 mod imbalances;
 mod layout;
 mod levels;
+mod maintain;
 mod micros;
 mod migrate;
 mod numeric;
@@ -45,6 +46,10 @@ mod tables;
 mod trades;
 
 pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
+pub use maintain::{
+    AuditScope, AuditedAggregate, CompressedChunks, DroppedChunks, Holder, Maintained, MaintenanceReport,
+    RefreshedAggregate,
+};
 pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
 pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
 pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};

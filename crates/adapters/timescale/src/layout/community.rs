@@ -193,6 +193,7 @@ async fn call(
     name: &str,
     periods: &[Period],
 ) -> Result<(), StoreError> {
-    let bound = periods.iter().fold(sqlx::query(sql).bind(name), |query, period| query.bind(period.to_interval()));
+    let bound =
+        periods.iter().fold(sqlx::query(sql).bind(name), |query, period| query.bind(period.to_interval()));
     bound.execute(connection).await.map(drop).map_err(failed(APPLY))
 }

@@ -77,10 +77,12 @@ impl File {
 
     fn table(&mut self, path: &str, section: &Table, base: Option<TablePeriods>) -> Option<TablePeriods> {
         self.only_known(path, section, &["chunk_interval", "compress_after", "retain_for"]);
-        let chunk_interval = self.period(path, section, "chunk_interval", base.map(|base| base.chunk_interval));
+        let chunk_interval =
+            self.period(path, section, "chunk_interval", base.map(|base| base.chunk_interval));
         let compress_after =
             self.or_none(path, section, "compress_after", "never", base.map(|base| base.compress_after));
-        let retain_for = self.or_none(path, section, "retain_for", "forever", base.map(|base| base.retain_for));
+        let retain_for =
+            self.or_none(path, section, "retain_for", "forever", base.map(|base| base.retain_for));
         Some(TablePeriods {
             chunk_interval: chunk_interval?,
             compress_after: compress_after?,

@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn what_has_no_fixed_length_or_none_at_all_is_refused() {
-        for text in ["", "7", "days", "1 month", "2 years", "0 days", "-1 days", "+1 days", "1.5 days", "36501 days"] {
+        for text in
+            ["", "7", "days", "1 month", "2 years", "0 days", "-1 days", "+1 days", "1.5 days", "36501 days"]
+        {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
         assert_eq!(Period::of_interval(&PgInterval { months: 1, days: 0, microseconds: 0 }), None);

@@ -59,7 +59,11 @@ fn whole_days(settings: &Settings, violations: &mut Violations) {
         let Some(periods) = settings.table(name) else { continue };
         if periods.chunk_interval.micros() % Period::DAY.micros() != 0 {
             let field = format!("tables.{name}.chunk_interval");
-            violations.push(field, periods.chunk_interval, "must be whole days, since days are rolled up from it");
+            violations.push(
+                field,
+                periods.chunk_interval,
+                "must be whole days, since days are rolled up from it",
+            );
         }
     }
 }
@@ -82,7 +86,8 @@ fn refresh_window(settings: &Settings, violations: &mut Violations) {
         violations.push("aggregates.refresh_from", refresh.from, reason);
     }
     if refresh.from.micros() - refresh.until.micros() < 2 * WIDEST.micros() {
-        let reason = "must be at least 2 days longer than refresh_until: a window holds two of the widest candles";
+        let reason =
+            "must be at least 2 days longer than refresh_until: a window holds two of the widest candles";
         violations.push("aggregates.refresh_from", refresh.from, reason);
     }
 }

@@ -38,7 +38,11 @@ fn the_shipped_file_is_the_default_and_leaves_nothing_out() {
     ];
     for (table, compress, retain) in seed {
         let periods = settings.table(table).unwrap();
-        assert_eq!((periods.compress_after, periods.retain_for), (compress.map(days), retain.map(days)), "{table}");
+        assert_eq!(
+            (periods.compress_after, periods.retain_for),
+            (compress.map(days), retain.map(days)),
+            "{table}"
+        );
     }
     assert_eq!(settings.table("quarantine"), None);
 }
@@ -92,7 +96,10 @@ fn retention_inside_the_refresh_window_is_refused() {
     let text = "[tables.ohlcv_1s]\nretain_for = \"30 days\"";
     assert_broken(text, &[("aggregates.refresh_from", "deletes the aggregate: give less than")]);
     assert!(Settings::parse("[tables.ohlcv_1s]\nretain_for = \"31 days\"").is_ok());
-    assert_broken("[aggregates]\nrefresh_from = \"49 hours\"\nrefresh_until = \"2 hours\"", &[("aggregates.refresh_from", "2 days longer")]);
+    assert_broken(
+        "[aggregates]\nrefresh_from = \"49 hours\"\nrefresh_until = \"2 hours\"",
+        &[("aggregates.refresh_from", "2 days longer")],
+    );
 }
 
 #[test]
@@ -180,8 +187,10 @@ async fn changed_settings_are_applied_kept_and_taken_back() {
     }
     store.apply_settings(&Settings::default()).await.unwrap();
     let without_ids = |lines: Vec<String>| -> Vec<String> {
-        let mut lines: Vec<_> =
-            lines.iter().map(|line| line.trim_start_matches(|c: char| !c.is_alphabetic()).to_owned()).collect();
+        let mut lines: Vec<_> = lines
+            .iter()
+            .map(|line| line.trim_start_matches(|c: char| !c.is_alphabetic()).to_owned())
+            .collect();
         lines.iter_mut().for_each(|line| {
             if let Some(rest) = line.strip_prefix("job ") {
                 *line = rest.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
@@ -248,9 +257,10 @@ async fn aggregates_have_one_name_and_shape_on_both_editions_and_views_make_way(
         sqlx::query(&view).execute(&mut connection).await.unwrap();
     }
     store.migrate().await.unwrap();
-    let continuous: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.continuous_aggregates")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let continuous: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.continuous_aggregates")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
     assert_eq!(continuous, 5);
 }
