@@ -44,8 +44,8 @@ pub enum Maintained {
 }
 
 impl TimescaleStore {
-    /// Does what is due by the settings, as of the clock's time: refreshes aggregates, compresses chunks
-    /// (Community edition), drops chunks; then compares our own candles with the same ones rolled up.
+    /// Does what is due by the settings, as of the clock's time: refreshes aggregates (Community edition),
+    /// drops chunks, compresses chunks (Community); then compares our own candles with the same ones rolled up.
     ///
     /// Doing it again at once changes nothing. What the server's own policies have done already is found done.
     ///
@@ -79,15 +79,17 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Refreshes before it drops, so that no change of old seconds is lost to the aggregates.
+    /// Refreshes before it drops, so that no change of old seconds is lost to the aggregates; compresses what is left.
     async fn work(mut self, audit: AuditScope) -> Result<MaintenanceReport, StoreError> {
         let start = self.clock.monotonic_micros();
         let mut report = MaintenanceReport::new(self.edition);
         if self.edition == Edition::Community {
             report.refreshed = self.refresh().await?;
-            report.compressed = self.compress().await?;
         }
         report.dropped = self.drop_old().await?;
+        if self.edition == Edition::Community {
+            report.compressed = self.compress().await?;
+        }
         report.audited = self.audit(audit).await?;
         report.duration_ms = self.millis_since(start);
         tracing::info!(

@@ -1,4 +1,4 @@
-//! Chunks that are due: compressed, then dropped.
+//! Chunks that are due: dropped, or compressed.
 
 use onetape_domain::time::Timestamp;
 use onetape_ports::StoreError;
