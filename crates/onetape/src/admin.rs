@@ -84,7 +84,10 @@ pub async fn setup_with(url: &str, settings: &str) -> Result<(), OpenError> {
             of(url, onetape_timescale::TimescaleStore::setup_url_with(&address, &settings).await)
         }
         #[cfg(not(feature = "timescale"))]
-        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+        StoreUrl::Postgres(_) => {
+            let _ = settings;
+            Err(OpenError::WITHOUT_TIMESCALE)
+        }
     }
 }
 
