@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with records quarantined.
+Exit codes: 0 done, 1 failed (maintain: or found differences), 2 wrong usage, 3 done with records quarantined.
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT.
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Set up, migrate or inspect a database
     Db(DbArgs),
+    /// Refresh aggregates, compress and drop what is old enough, and check candles against their parts
+    Maintain(MaintainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -225,12 +227,36 @@ pub(crate) struct DbArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
-    /// Create the database if it is missing, the extension and all tables
-    Setup(StoreArg),
+    /// Create the database if it is missing, the extension, all tables, and what follows from the settings
+    Setup(SetupArgs),
     /// Bring the tables of a database up to this version
     Migrate(StoreArg),
     /// Show edition, versions, migrations and sizes
     Status(StatusArgs),
+    /// Print the default settings file, which explains every setting
+    Settings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetupArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Periods of chunks, compression and retention that differ from the defaults (see `onetape db settings`);
+    /// without it, those of the last set-up stay
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MaintainArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Go on, with a run each time so much has passed: 10m, 1h, 1d; until interrupted
+    #[arg(long, value_name = "DURATION", value_parser = parse_pause)]
+    pub(crate) every: Option<std::time::Duration>,
+    /// Print the report as JSON, one line a run
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -273,6 +299,12 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     };
     let number: u64 = number.parse().map_err(|_| wrong())?;
     number.checked_mul(seconds).map(std::time::Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A pause between runs; none would be a loop without rest.
+fn parse_pause(text: &str) -> Result<std::time::Duration, String> {
+    let pause = parse_duration(text)?;
+    if pause.is_zero() { Err("give at least 1s".to_owned()) } else { Ok(pause) }
 }
 
 #[cfg(test)]

@@ -2,5 +2,6 @@
 
 pub(crate) mod db;
 pub(crate) mod demo;
+pub(crate) mod maintain;
 pub(crate) mod query;
 pub(crate) mod replay;

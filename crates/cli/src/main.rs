@@ -19,7 +19,9 @@ const DONE_WITH_QUARANTINE: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Maintenance is long and has no progress bar: its log lines are its progress.
+    let usual = if matches!(cli.command, Command::Maintain(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
@@ -51,6 +53,7 @@ async fn run(command: Command) -> anyhow::Result<u64> {
         Command::Replay(args) => commands::replay::run(args).await,
         Command::Query(args) => commands::query::run(args).await.map(|()| 0),
         Command::Db(args) => commands::db::run(args).await.map(|()| 0),
+        Command::Maintain(args) => commands::maintain::run(args).await.map(|()| 0),
     }
 }
 

@@ -55,8 +55,8 @@ impl fmt::Display for StoreStatus {
     }
 }
 
-/// Creates the database where it is missing, the extension and all tables. Running it again changes
-/// nothing.
+/// Creates the database where it is missing, the extension, all tables, and what follows from the settings:
+/// those applied last, or the default ones. Running it again changes nothing.
 ///
 /// # Errors
 /// When the server cannot be reached, lacks TimescaleDB, or the role may not create what is missing.
@@ -68,6 +68,46 @@ pub async fn setup(url: &str) -> Result<(), OpenError> {
         #[cfg(not(feature = "timescale"))]
         StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
     }
+}
+
+/// The same with the text of a settings file, whose settings take the place of those applied last. What the
+/// file leaves out is as by default.
+///
+/// # Errors
+/// As [`setup`]; before anything is changed, with every setting that is unknown, unreadable or unsafe.
+pub async fn setup_with(url: &str, settings: &str) -> Result<(), OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Ok(()),
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => {
+            let settings = onetape_timescale::Settings::parse(settings).map_err(OpenError::Settings)?;
+            of(url, onetape_timescale::TimescaleStore::setup_url_with(&address, &settings).await)
+        }
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => {
+            let _ = settings;
+            Err(OpenError::WITHOUT_TIMESCALE)
+        }
+    }
+}
+
+/// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
+/// second run at the same time does nothing and says who is at it.
+///
+/// # Errors
+/// When the store cannot be reached or is not this version's; a store in memory needs no maintenance.
+#[cfg(feature = "timescale")]
+pub async fn maintain(
+    url: &str,
+    audit: onetape_timescale::AuditScope,
+) -> Result<onetape_timescale::Maintained, OpenError> {
+    let StoreUrl::Postgres(address) = url.parse()? else {
+        return Err(OpenError::NothingToMaintain);
+    };
+    let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
+    let maintained = store.maintain(&onetape_memory::SystemClock::new(), audit).await;
+    store.close().await;
+    of(url, maintained)
 }
 
 /// Brings the tables of an existing database up to this version.

@@ -1,5 +1,6 @@
 //! Why a store could not be opened.
 
+use onetape_domain::violation::Violations;
 use onetape_ports::StoreError;
 
 /// A store that could not be opened or set up.
@@ -19,6 +20,12 @@ pub enum OpenError {
         /// The feature it needs.
         feature: &'static str,
     },
+    /// A settings file that cannot be applied.
+    #[error("the settings cannot be applied:{}", listed(.0))]
+    Settings(Violations),
+    /// A store that keeps nothing.
+    #[error("a store in memory needs no maintenance: give postgres://user@host/database")]
+    NothingToMaintain,
     /// The store refused.
     #[error("{store} cannot be used")]
     Store {
@@ -33,4 +40,9 @@ pub enum OpenError {
 #[cfg(not(feature = "timescale"))]
 impl OpenError {
     pub(crate) const WITHOUT_TIMESCALE: Self = Self::NotBuilt { store: "postgres://", feature: "timescale" };
+}
+
+/// One a line: a file may break many rules at once.
+fn listed(violations: &Violations) -> String {
+    violations.0.iter().map(|violation| format!("\n  {violation}")).collect()
 }

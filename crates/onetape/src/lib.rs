@@ -29,7 +29,9 @@ mod error;
 mod open;
 mod url;
 
-pub use admin::{AppliedMigration, StoreStatus, TableStatus, migrate, setup, status};
+#[cfg(feature = "timescale")]
+pub use admin::maintain;
+pub use admin::{AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_with, status};
 pub use error::OpenError;
 pub use open::{Builder, Onetape};
 pub use url::StoreUrl;

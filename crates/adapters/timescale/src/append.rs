@@ -6,6 +6,7 @@
 mod books;
 mod candles;
 mod coverage;
+mod late;
 mod trades;
 
 use async_trait::async_trait;
@@ -31,18 +32,31 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 20_000;
 #[async_trait]
 impl TapeStore for TimescaleStore {
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
-        let mut session = Session::begin(self.pool(), READ_WRITE, APPEND).await?;
-        let written = write(session.connection()?, batch, expected).await;
-        match written {
-            Ok(true) => session.commit().await,
-            Ok(false) => session.rollback().await,
-            Err(error) => {
-                // The first error is the one that tells; a connection that cannot roll back is closed.
-                if let Err(second) = session.rollback().await {
-                    tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-                }
-                Err(error)
+        match append_once(self, batch, expected).await {
+            Err(error) if late::is_limit(&error) && late::decompress(self.pool(), batch).await? > 0 => {
+                append_once(self, batch, expected).await
             }
+            outcome => outcome,
+        }
+    }
+}
+
+/// One transaction.
+async fn append_once(
+    store: &TimescaleStore,
+    batch: &TapeBatch,
+    expected: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let mut session = Session::begin(store.pool(), READ_WRITE, APPEND).await?;
+    match write(session.connection()?, batch, expected).await {
+        Ok(true) => session.commit().await,
+        Ok(false) => session.rollback().await,
+        Err(error) => {
+            // The first error is the one that tells; a connection that cannot roll back is closed.
+            if let Err(second) = session.rollback().await {
+                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
+            }
+            Err(error)
         }
     }
 }

@@ -68,6 +68,13 @@ impl ServerInfo {
         Ok(Self { postgres, postgres_major, timescaledb, edition, available })
     }
 
+    /// Major and minor version of the extension; zeros where there is none.
+    pub(crate) fn timescaledb_version(&self) -> (u32, u32) {
+        let version = self.timescaledb.as_deref().unwrap_or_default();
+        let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+
     /// The edition of a server the schema works on.
     ///
     /// # Errors
@@ -87,9 +94,7 @@ impl ServerInfo {
                 None => format!("the server has no TimescaleDB extension: {EXTENSION_HINT}"),
             }));
         };
-        let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-        let have = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        if have < MIN_TIMESCALEDB {
+        if self.timescaledb_version() < MIN_TIMESCALEDB {
             let (major, minor) = MIN_TIMESCALEDB;
             return Err(unusable(format!(
                 "TimescaleDB {version} is too old: {major}.{minor} or later is needed"

@@ -28,7 +28,9 @@ mod edition;
 mod error;
 mod frame;
 mod imbalances;
+mod layout;
 mod levels;
+mod maintain;
 mod micros;
 mod migrate;
 mod numeric;
@@ -36,13 +38,20 @@ mod options;
 mod quarantine;
 mod records;
 mod session;
+mod settings;
 mod setup;
 mod status;
 mod store;
+mod tables;
 mod trades;
 
 pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
-pub use migrate::{AppliedMigration, MIGRATOR};
+pub use maintain::{
+    AuditScope, AuditedAggregate, CompressedChunks, DroppedChunks, Holder, Maintained, MaintenanceReport,
+    RefreshedAggregate,
+};
+pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
 pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};
 pub use status::{StoreStatus, TableStatus};
 pub use store::TimescaleStore;

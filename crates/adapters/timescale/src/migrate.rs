@@ -8,6 +8,8 @@ use sqlx::{Executor, PgPool};
 
 use crate::edition::ServerInfo;
 use crate::error::{EXTENSION_HINT, MIGRATE_HINT, failed};
+use crate::layout;
+use crate::settings::{DEFAULT_SETTINGS, Settings};
 
 /// The migrations this build knows, in order.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -21,9 +23,26 @@ pub struct AppliedMigration {
     pub description: String,
 }
 
-/// Creates the extension where it is missing, then applies what is new. Doing it again changes nothing;
-/// several at once wait for each other.
-pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+/// Changes with everything that a migrated database's objects follow from: for tests that keep one.
+pub fn fingerprint() -> Vec<u8> {
+    let mut all: Vec<u8> = MIGRATOR.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
+    for text in [
+        DEFAULT_SETTINGS,
+        include_str!("queries/layout/aggregate.sql"),
+        include_str!("queries/layout/aggregate_index.sql"),
+        include_str!("queries/layout/view.sql"),
+        include_str!("queries/layout/columnstore.sql"),
+        include_str!("queries/layout/add_refresh_policy.sql"),
+        include_str!("tables.rs"),
+    ] {
+        all.extend_from_slice(text.as_bytes());
+    }
+    all
+}
+
+/// Creates the extension where it is missing, applies what is new, then the settings: those given, else those
+/// applied last, else the default ones. Doing it again changes nothing; several at once wait for each other.
+pub(crate) async fn migrate(pool: &PgPool, settings: Option<&Settings>) -> Result<(), StoreError> {
     const OPERATION: &str = "migrate";
     let server = ServerInfo::read(pool).await?;
     if server.timescaledb.is_none() {
@@ -32,7 +51,8 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
         }
         pool.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.map_err(extension_failed)?;
     }
-    ServerInfo::read(pool).await?.usable()?;
+    let edition = ServerInfo::read(pool).await?.usable()?;
+    layout::refuse_downgrade(pool, edition).await?;
     MIGRATOR.run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(OPERATION)(error),
@@ -42,7 +62,8 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
             format!("the schema is not this build's: {other}"),
         )
         .with_source(other),
-    })
+    })?;
+    layout::apply(pool, settings).await
 }
 
 fn extension_failed(error: sqlx::Error) -> StoreError {

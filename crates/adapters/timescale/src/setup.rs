@@ -5,7 +5,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::error::failed;
+use crate::migrate;
 use crate::options;
+use crate::settings::Settings;
 use crate::store::TimescaleStore;
 
 /// The database every server has.
@@ -21,6 +23,19 @@ impl TimescaleStore {
         let (connect, place) = options::parse(url)?;
         create_database(connect, &place.database).await?;
         Self::migrate_url(url).await
+    }
+
+    /// The same with settings, in place of those applied last.
+    ///
+    /// # Errors
+    /// As [`setup_url`](Self::setup_url).
+    pub async fn setup_url_with(url: &str, settings: &Settings) -> Result<(), StoreError> {
+        let (connect, place) = options::parse(url)?;
+        create_database(connect, &place.database).await?;
+        let store = Self::connect(url).await?;
+        let migrated = migrate::migrate(store.pool(), Some(settings)).await;
+        store.close().await;
+        migrated
     }
 }
 

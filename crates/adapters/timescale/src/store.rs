@@ -7,8 +7,11 @@ use onetape_ports::StoreError;
 use sqlx::PgPool;
 
 use crate::edition::{Edition, ServerInfo};
+use crate::error::failed;
+use crate::layout;
 use crate::migrate;
 use crate::options::{self, Place};
+use crate::settings::{self, Settings};
 use crate::status::{self, StoreStatus};
 
 /// Market data in TimescaleDB. Cheap to clone; clones share their connections.
@@ -43,14 +46,32 @@ impl TimescaleStore {
         migrated
     }
 
-    /// Brings the schema up to date, creating the extension where it is missing. Doing it again changes
-    /// nothing.
+    /// Brings the schema up to date, creating the extension where it is missing, and then what follows from
+    /// the server's edition and the settings. Doing it again changes nothing.
     ///
     /// # Errors
     /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is newer than this build;
     /// `Permission` when the role may not create it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::migrate(&self.pool).await
+        migrate::migrate(&self.pool, None).await
+    }
+
+    /// The settings that were applied last.
+    ///
+    /// # Errors
+    /// What the server reports; `Schema` where the database has not been migrated.
+    pub async fn settings(&self) -> Result<Settings, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(failed("read the settings"))?;
+        settings::applied(&mut connection).await
+    }
+
+    /// Applies settings: chunk lengths for new chunks, and on the Community edition the server's policies.
+    /// Applying the same again changes nothing.
+    ///
+    /// # Errors
+    /// What the server reports; `Schema` where the database has not been migrated.
+    pub async fn apply_settings(&self, settings: &Settings) -> Result<(), StoreError> {
+        layout::apply(&self.pool, Some(settings)).await
     }
 
     /// Makes sure that server and schema are those this build works with.
@@ -60,6 +81,7 @@ impl TimescaleStore {
     pub async fn verify(&self) -> Result<Edition, StoreError> {
         let edition = self.server().await?.usable()?;
         migrate::verify(&self.pool).await?;
+        layout::refuse_downgrade(&self.pool, edition).await?;
         Ok(edition)
     }
 

@@ -1,17 +1,27 @@
 //! `onetape db`: set-up, migration and status, the operator's door.
 
+use anyhow::Context as _;
+
 use crate::args::{DbArgs, DbCommand};
 
 pub(crate) async fn run(args: DbArgs) -> anyhow::Result<()> {
     match args.command {
         DbCommand::Setup(args) => {
-            onetape::setup(&args.store).await?;
+            match &args.settings {
+                None => onetape::setup(&args.store.store).await?,
+                Some(path) => {
+                    let text = std::fs::read_to_string(path)
+                        .with_context(|| format!("{} cannot be read", path.display()))?;
+                    onetape::setup_with(&args.store.store, &text).await?;
+                }
+            }
             println!("the store is set up");
         }
         DbCommand::Migrate(args) => {
             onetape::migrate(&args.store).await?;
             println!("the store is migrated");
         }
+        DbCommand::Settings => print!("{}", onetape::timescale::DEFAULT_SETTINGS),
         DbCommand::Status(args) => {
             let status = onetape::status(&args.store.store).await?;
             if args.json {

@@ -4,5 +4,6 @@ mod delayed;
 mod demo;
 mod golden;
 mod live;
+mod maintain;
 mod support;
 mod tables;

@@ -55,7 +55,7 @@ pub(crate) fn onetape_with_input(args: &[&str], input: String) -> Ran {
 
 /// A database that was set up, for one test.
 pub(crate) async fn database() -> Option<TestDb> {
-    let schema: Vec<u8> = onetape::timescale::MIGRATOR.iter().flat_map(|one| one.checksum.to_vec()).collect();
+    let schema = onetape::timescale::fingerprint();
     let template = Template::new("onetape", schema, |url| async move { onetape::migrate(&url).await });
     onetape_testdb::database(&template).await
 }

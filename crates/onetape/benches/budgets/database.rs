@@ -7,7 +7,7 @@ use onetape::domain::message::{FeedMessage, Payload};
 use onetape::domain::venue::VenueRules;
 use onetape::ports::{FrameQuery, Knowledge, TapeStore};
 use onetape::prelude::*;
-use onetape::timescale::{MIGRATOR, TimescaleStore};
+use onetape::timescale::{TimescaleStore, fingerprint};
 use onetape_testdb::Template;
 use onetape_testkit::generator::{Market as SimulatedMarket, Rng};
 
@@ -20,8 +20,7 @@ const BATCH: usize = 10_000;
 const BATCHES: usize = 20;
 
 pub(crate) async fn run() {
-    let schema: Vec<u8> = MIGRATOR.iter().flat_map(|one| one.checksum.to_vec()).collect();
-    let template = Template::new("onetape", schema, |url| async move { onetape::migrate(&url).await });
+    let template = Template::new("onetape", fingerprint(), |url| async move { onetape::migrate(&url).await });
     let Some(db) = onetape_testdb::database(&template).await else { return };
     frames(db.url()).await;
     writes(db.url()).await;

@@ -3,7 +3,10 @@
 
 mod append;
 mod conformance;
+mod maintain;
 mod plans;
 mod reads;
+mod rollups;
 mod schema;
+mod settings;
 mod support;

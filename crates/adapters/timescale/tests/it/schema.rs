@@ -126,6 +126,34 @@ async fn the_schema_before_knows_its_first_times_once_it_is_migrated() {
 }
 
 #[tokio::test]
+async fn the_schema_before_gets_settings_and_aggregates_over_the_data_it_has() {
+    let Some((store, database)) = support::store().await else { return };
+    let mut changes = support::trades(3);
+    changes.candles.extend(support::candles(onetape_domain::time::Timeframe::S1, 200));
+    store.append(&support::batch(200_000, changes), None).await.unwrap();
+    let mut connection = support::connect(&database).await;
+    let edition = store.verify().await.unwrap();
+    let kind = if edition == Edition::Community { "MATERIALIZED VIEW" } else { "VIEW" };
+    let mut back: Vec<String> =
+        ["1d", "1h", "15m", "5m", "1m"].map(|one| format!("DROP {kind} ohlcv_{one}_continuous")).into();
+    back.push("DROP TABLE table_settings, store_settings".to_owned());
+    back.push("DELETE FROM _sqlx_migrations WHERE version = 7".to_owned());
+    for statement in back {
+        sqlx::query(&statement).execute(&mut connection).await.unwrap();
+    }
+    store.migrate().await.unwrap();
+    assert_eq!(store.settings().await.unwrap(), onetape_timescale::Settings::default());
+    let report = crate::maintain::maintain(&store, support::START.plus(86_400_000_000)).await;
+    assert!(report.dropped.is_empty(), "{report}");
+    let minutes: i64 = sqlx::query_scalar("SELECT count(*) FROM ohlcv_1m_continuous")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    // On the Apache edition it is a view of a table that holds none.
+    assert_eq!(minutes, if edition == Edition::Community { 4 } else { 0 });
+}
+
+#[tokio::test]
 async fn a_wrong_password_or_host_is_told_without_the_password() {
     let Some((_store, database)) = support::store().await else { return };
     let refused = TimescaleStore::connect("postgres://nobody:hunter2@127.0.0.1:1/none").await.unwrap_err();

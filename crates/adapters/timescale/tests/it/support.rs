@@ -13,7 +13,7 @@ use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::{Side, Trade, TradeEvent, TradeId, TradeKey};
 use onetape_domain::venue::VenueRules;
 use onetape_testdb::{Template, TestDb};
-use onetape_timescale::{MIGRATOR, TimescaleStore};
+use onetape_timescale::TimescaleStore;
 use sqlx::{Connection, PgConnection};
 
 /// The first instant of the tests' data.
@@ -21,7 +21,7 @@ pub(crate) const START: Timestamp = Timestamp::from_micros(1_723_161_600_000_000
 
 /// The schema, built once per version of the migrations.
 static SCHEMA: LazyLock<Template> = LazyLock::new(|| {
-    let fingerprint: String = MIGRATOR.iter().map(|migration| format!("{:?}", migration.checksum)).collect();
+    let fingerprint = onetape_timescale::fingerprint();
     Template::new("timescale", fingerprint, |url| async move { TimescaleStore::migrate_url(&url).await })
 });
 

@@ -1,0 +1,1 @@
+SELECT name, period FROM store_settings ORDER BY name

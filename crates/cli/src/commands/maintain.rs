@@ -1,0 +1,62 @@
+//! `onetape maintain`: what the settings demand of rows that grow old, once or again and again.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use onetape::timescale::{AuditScope, Maintained};
+
+use crate::args::MaintainArgs;
+
+pub(crate) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
+    match args.every {
+        None => match once(&args, AuditScope::Everything).await? {
+            0 => Ok(()),
+            differences => {
+                bail!("{differences} candles differ from their parts rolled up, as reported above")
+            }
+        },
+        Some(pause) => again_and_again(&args, pause).await,
+    }
+}
+
+/// The first run compares everything, the later ones what may still change. A run that fails is followed by the
+/// next: the server may be back by then.
+async fn again_and_again(args: &MaintainArgs, pause: Duration) -> anyhow::Result<()> {
+    let mut audit = AuditScope::Everything;
+    loop {
+        let outcome = tokio::select! {
+            outcome = once(args, audit) => outcome,
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
+        };
+        match outcome {
+            Ok(_) => audit = AuditScope::Recent,
+            Err(error) => tracing::error!("a run failed, the next is in {pause:?}: {error:#}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
+        }
+    }
+}
+
+/// One run and its report; the number of candles that differ.
+async fn once(args: &MaintainArgs, audit: AuditScope) -> anyhow::Result<u64> {
+    match onetape::maintain(&args.store.store, audit).await? {
+        Maintained::Busy(holder) if args.json => {
+            println!("{}", onetape::domain::canonical::to_string(&serde_json::json!({ "busy": holder }))?);
+            Ok(0)
+        }
+        Maintained::Busy(holder) => {
+            println!("nothing done: maintenance is under way by {holder}");
+            Ok(0)
+        }
+        Maintained::Done(report) => {
+            if args.json {
+                println!("{}", onetape::domain::canonical::to_string(&report)?);
+            } else {
+                println!("{report}");
+            }
+            Ok(report.differences())
+        }
+    }
+}

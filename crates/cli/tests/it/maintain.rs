@@ -1,0 +1,92 @@
+//! `onetape db setup --settings` and `onetape maintain`, as an operator runs them.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::{Connection as _, PgConnection};
+
+use crate::support::{database, onetape, replay, tape};
+
+/// A settings file in a folder of the test's own.
+fn file(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("settings.toml");
+    std::fs::write(&path, text).expect("the folder is writable");
+    path
+}
+
+fn setup(store: &str, settings: &Path) -> crate::support::Ran {
+    onetape(&["db", "setup", "--store", store, "--settings", settings.to_str().expect("text path")])
+}
+
+#[tokio::test]
+async fn settings_are_printed_checked_as_a_whole_and_applied() {
+    let printed = onetape(&["db", "settings"]).ok();
+    assert!(printed.contains("[tables.ohlcv_1s]") && printed.contains("repair_horizon"), "{printed}");
+    let Some(database) = database().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrong = "[tables.ohlcv_1s]\nretain_for = \"5 days\"\n[tables.books]\n";
+    let refused = setup(database.url(), &file(folder.path(), wrong));
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("tables.books is no setting"), "{}", refused.err);
+    let unsafe_ones = "[tables.ohlcv_1s]\nretain_for = \"5 days\"\ncompress_after = \"1 day\"\n";
+    let refused = setup(database.url(), &file(folder.path(), unsafe_ones));
+    let lines = refused.err.lines().filter(|line| line.starts_with("  ")).count();
+    assert_eq!((refused.code, lines), (1, 2), "{}", refused.err);
+    setup(database.url(), &file(folder.path(), &printed)).ok();
+    let missing = setup(database.url(), &folder.path().join("none.toml"));
+    assert!(missing.err.contains("none.toml cannot be read"), "{}", missing.err);
+    let memory = onetape(&["maintain", "--store", "memory:"]);
+    assert!(memory.code == 1 && memory.err.contains("needs no maintenance"), "{}", memory.err);
+}
+
+#[tokio::test]
+async fn the_real_tape_is_maintained_audited_and_what_differs_fails_the_run() {
+    let Some(tape) = tape() else { return };
+    let Some(database) = database().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    // The tape is old: by the default settings all of it would be dropped.
+    let tables = [
+        "ohlcv_1s",
+        "ohlcv_1m",
+        "ohlcv_5m",
+        "trade_events",
+        "order_book_snapshots",
+        "order_book_1s_agg",
+        "order_book_imbalances",
+        "stream_coverage",
+    ];
+    let forever: String =
+        tables.iter().map(|table| format!("[tables.{table}]\nretain_for = \"forever\"\n")).collect();
+    setup(database.url(), &file(folder.path(), &forever)).ok();
+    replay(database.url(), &tape, &[]).ok();
+    let candles = |timeframe: &str| {
+        let all =
+            ["--from", "2024-08-01", "--to", "2024-09-01", "--timeframe", timeframe, "--format", "json"];
+        crate::support::query(database.url(), "candles", &all).ok()
+    };
+    let before = ["1s", "1m", "5m"].map(candles);
+    let report = onetape(&["maintain", "--json", "--store", database.url()]);
+    assert!(report.err.contains("maintenance is done"), "{}", report.err);
+    let report: serde_json::Value = serde_json::from_str(&report.ok()).expect("JSON");
+    let minutes = &report["audited"][0];
+    // Whole minutes closed by the watermark: those of the golden file but the last.
+    assert_eq!((&minutes["compared"], &minutes["different"]), (&11.into(), &0.into()), "{report}");
+    assert_eq!(report["dropped"], serde_json::json!([]), "{report}");
+    assert_eq!(["1s", "1m", "5m"].map(candles), before);
+
+    let mut connection = PgConnection::connect(database.url()).await.expect("connected");
+    sqlx::query("UPDATE ohlcv_1m SET trade_count = trade_count + 1 WHERE timestamp = '2024-08-09 00:01Z'")
+        .execute(&mut connection)
+        .await
+        .expect("updated");
+    let failed = onetape(&["maintain", "--store", database.url()]);
+    assert_eq!(failed.code, 1, "{}", failed.err);
+    assert!(failed.out.contains("2024-08-09T00:01:00Z: the table has"), "{}", failed.out);
+    assert!(failed.err.contains("candles differ"), "{}", failed.err);
+
+    sqlx::query("SELECT pg_advisory_lock(x'6f6e657461706502'::bigint)")
+        .execute(&mut connection)
+        .await
+        .expect("locked");
+    let busy = onetape(&["maintain", "--store", database.url()]).ok();
+    assert!(busy.starts_with("nothing done: maintenance is under way by"), "{busy}");
+}
