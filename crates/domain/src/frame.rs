@@ -16,7 +16,7 @@ use crate::coverage::{CoverageRow, CoverageState, Intervals, Stream};
 use crate::imbalance::Imbalances;
 use crate::indicator::{Closes, IndicatorSet};
 use crate::instrument::Instrument;
-use crate::quality::Quality;
+use crate::quality::{Quality, Tier};
 use crate::time::{SECOND, TimeRange, Timeframe, Timestamp};
 use crate::trade::Trade;
 use crate::violation::Violations;
@@ -201,11 +201,15 @@ impl InferenceDataFrame {
             let forming = section.rows.split_off(forming);
             let mut rows = fill_flat(&section.rows, timeframe, slots, covered, end);
             rows.extend(forming);
+            let tier = section.quality.tier;
             *section = candle_section(rows, covered, Some(end));
+            if tier == Tier::Expired {
+                section.quality.tier = tier;
+            }
         }
     }
 
-    fn section_mut(&mut self, timeframe: Timeframe) -> &mut CandleSection {
+    pub(crate) fn section_mut(&mut self, timeframe: Timeframe) -> &mut CandleSection {
         match timeframe {
             Timeframe::S1 => &mut self.ohlcv_1s,
             Timeframe::M1 => &mut self.ohlcv_1m,

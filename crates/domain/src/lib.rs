@@ -15,6 +15,7 @@ pub mod clock;
 pub mod coverage;
 pub mod decimal;
 pub mod engine;
+pub mod expiry;
 pub mod frame;
 pub mod imbalance;
 pub mod indicator;

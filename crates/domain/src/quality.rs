@@ -13,6 +13,8 @@ use crate::violation::Violations;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
+    /// Rows it was made of are gone by retention.
+    Expired,
     /// Less than 90 % covered, or nothing there.
     NoData,
     /// At least 90 %.
@@ -37,9 +39,10 @@ impl Tier {
         }
     }
 
-    /// `excellent`, `good`, `fair` or `no_data`.
+    /// `excellent`, `good`, `fair`, `no_data` or `expired`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Expired => "expired",
             Self::NoData => "no_data",
             Self::Fair => "fair",
             Self::Good => "good",
@@ -52,10 +55,12 @@ impl FromStr for Tier {
     type Err = Violations;
 
     fn from_str(text: &str) -> Result<Self, Violations> {
-        [Self::NoData, Self::Fair, Self::Good, Self::Excellent]
+        [Self::Expired, Self::NoData, Self::Fair, Self::Good, Self::Excellent]
             .into_iter()
             .find(|tier| tier.as_str() == text)
-            .ok_or_else(|| Violations::one("quality", text, "must be one of excellent, good, fair, no_data"))
+            .ok_or_else(|| {
+                Violations::one("quality", text, "must be one of excellent, good, fair, no_data, expired")
+            })
     }
 }
 

@@ -13,6 +13,7 @@ use onetape_domain::change::TapeBatch;
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::engine::candles::CandleKey;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
@@ -144,6 +145,10 @@ pub trait FrameStore: Display + Debug + Send + Sync + 'static {
     /// With [`Knowledge::AsCorrected`](crate::Knowledge) candles are the final versions of those
     /// closed by the watermark's second at the instant, and trades are those before that second.
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError>;
+
+    /// What retention has taken of an instrument. It MUST NOT be behind a drop that is done; a store that
+    /// drops nothing gives [`Expiry::NOTHING`].
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError>;
 }
 
 /// A whole store.

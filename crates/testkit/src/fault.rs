@@ -13,6 +13,7 @@ use onetape_domain::change::TapeBatch;
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::engine::candles::CandleKey;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
@@ -242,5 +243,9 @@ impl<S: MarketStore + ?Sized> QuarantineStore for FaultStore<S> {
 impl<S: MarketStore + ?Sized> FrameStore for FaultStore<S> {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
         self.call("frame_parts", self.inner.frame_parts(query)).await
+    }
+
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
+        self.call("expiry", self.inner.expiry(instrument)).await
     }
 }

@@ -137,6 +137,7 @@ fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Times
 /// Keeps what readers rely on: see the table `instruments`.
 async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Result<(), StoreError> {
     let Changes { trades, candles, books, imbalances, coverage } = &batch.changes;
+    let first_trade = trades.iter().map(|row| row.key.event_time).min();
     let first_book = books.iter().map(|row| row.second()).min();
     let first_imbalance = imbalances.iter().map(|row| row.second).min();
     let times = trades.iter().map(|row| row.key.event_time);
@@ -150,6 +151,7 @@ async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Resul
         .bind(batch.instrument.symbol().as_str())
         .bind(batch.instrument.exchange().as_str())
         .bind(Micros(first_time))
+        .bind(first_trade.map(Micros))
         .bind(first_book.map(Micros))
         .bind(first_imbalance.map(Micros))
         .bind(leads.max().unwrap_or(0).max(0))

@@ -5,10 +5,13 @@
 //! that all sections still show one state of the store.
 
 mod bounds;
+mod expiry;
 mod rows;
 
 use async_trait::async_trait;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
+use onetape_domain::instrument::Instrument;
 use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreError};
 use sqlx::PgConnection;
 
@@ -34,6 +37,10 @@ impl FrameStore for TimescaleStore {
         let parts = read_in_steps(session.connection()?, query).await?;
         session.commit().await?;
         Ok(parts)
+    }
+
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
+        expiry::read(self.pool(), instrument).await
     }
 }
 

@@ -63,7 +63,12 @@ impl UnifiedDataProvider {
         };
         let points = self.points(instrument, aggregation, as_of, request.limit).await?;
         let parts = self.coverage(instrument, as_of, request).await?;
-        let quality = points_quality(&points, &parts);
+        let mut quality = points_quality(&points, &parts);
+        let expiry = self.expiry(instrument, DataSource::Database).await?;
+        if expiry.touches(as_of) {
+            let first = points.first().map(|point| point.snapshot.second());
+            expiry.mark_book(&mut quality, points.len(), request.limit, first);
+        }
         let mut frame =
             OrderBookDataFrame::of_points(instrument.clone(), as_of, aggregation, points, quality);
         let mut source = DataSource::Database;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use onetape_domain::candle::Candle;
 use onetape_domain::canonical;
 use onetape_domain::coverage::Stream;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{
     CandleSection, DataSource, FrameMetadata, FrameParts, FrameShape, InferenceDataFrame, assemble,
     candle_section, fill_flat,
 };
 use onetape_domain::instrument::Instrument;
 use onetape_domain::quality::{Quality, Tier};
-use onetape_domain::time::{Timeframe, Timestamp};
+use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_ports::{
     CacheStatistics, CandleQuery, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, Selection,
     WallClock,
@@ -57,7 +58,12 @@ pub struct UnifiedDataProvider {
     /// Stamps the store had come to when it was last asked. It never goes back, so an instant up to there
     /// takes one round trip.
     flushed: Arc<RwLock<HashMap<Instrument, Timestamp>>>,
+    /// What retention had taken when the store was last asked, and when that was by the monotonic clock.
+    expiry: Arc<RwLock<HashMap<Instrument, (i64, Expiry)>>>,
 }
+
+/// How long an answer about what retention has taken is good for, in microseconds.
+const EXPIRY_AGE: i64 = 10 * SECOND;
 
 /// Parts of an answer, with the instant they are for and the route they took.
 pub(crate) struct Answer {
@@ -69,7 +75,15 @@ pub(crate) struct Answer {
 impl UnifiedDataProvider {
     /// A provider that reads from a store only.
     pub fn new(store: Arc<dyn MarketStore>, clock: Arc<dyn WallClock>, config: ProviderConfig) -> Self {
-        Self { store, cache: None, live: None, clock, config: Arc::new(config), flushed: Arc::default() }
+        Self {
+            store,
+            cache: None,
+            live: None,
+            clock,
+            config: Arc::new(config),
+            flushed: Arc::default(),
+            expiry: Arc::default(),
+        }
     }
 
     /// The same with a cache in front of the store.
@@ -132,6 +146,8 @@ impl UnifiedDataProvider {
         let flat = (request.fill == FillPolicy::Flat)
             .then(|| parts.watermark_second().map(|end| (parts.covered(Stream::Trades), end)));
         let mut frame = assemble(instrument.clone(), as_of, shape, parts)?;
+        // After the rows: what is dropped in between is seen.
+        self.expiry(instrument, source).await?.mark(&mut frame, shape);
         if let Some((covered, end)) = flat.flatten() {
             frame.fill_flat(request.limit, &covered, end);
         }
@@ -173,6 +189,9 @@ impl UnifiedDataProvider {
         let answer = self.answer(instrument, request, shape).await?;
         let (covered, end) = (answer.parts.covered(Stream::Trades), answer.parts.watermark_second());
         let forming = answer.parts.forming()?;
+        let expiry = self.expiry(instrument, answer.source).await?;
+        let open_from =
+            answer.parts.candles[Timeframe::S1.index()].last().map_or(answer.as_of, Candle::close_time);
         let mut candles = BTreeMap::new();
         for timeframe in timeframes {
             let closed = &answer.parts.candles[timeframe.index()];
@@ -181,7 +200,14 @@ impl UnifiedDataProvider {
                 _ => closed[closed.len().saturating_sub(request.limit)..].to_vec(),
             };
             rows.extend_from_slice(&forming[timeframe.index()]);
-            candles.insert(*timeframe, candle_section(rows, &covered, end));
+            let mut section = candle_section(rows, &covered, end);
+            if expiry.touches(answer.as_of) {
+                // What is filled in is no candle that was kept.
+                let short = closed.len() < request.limit && request.fill == FillPolicy::Flat;
+                let wanted = if short { usize::MAX } else { request.limit };
+                expiry.mark_candles(&mut section, *timeframe, wanted, open_from);
+            }
+            candles.insert(*timeframe, section);
         }
         if let Some(demanded) = request.min_quality {
             check_quality(
@@ -246,6 +272,26 @@ impl UnifiedDataProvider {
         let clock = self.resolve(instrument, request, issued).await?;
         let parts = self.store.frame_parts(&FrameQuery { as_of: clock, ..query }).await?;
         Ok(Answer { as_of: clock, parts, source: DataSource::Database })
+    }
+
+    /// What retention has taken, not older than [`EXPIRY_AGE`]; nothing of what the cache holds.
+    pub(crate) async fn expiry(
+        &self,
+        instrument: &Instrument,
+        source: DataSource,
+    ) -> Result<Expiry, ProviderError> {
+        if source == DataSource::Cache {
+            return Ok(Expiry::NOTHING);
+        }
+        let now = self.clock.monotonic_micros();
+        if let Some((asked, expiry)) = self.expiry.read().get(instrument).copied()
+            && now.saturating_sub(asked) < EXPIRY_AGE
+        {
+            return Ok(expiry);
+        }
+        let expiry = self.store.expiry(instrument).await?;
+        self.expiry.write().insert(instrument.clone(), (now, expiry));
+        Ok(expiry)
     }
 
     /// The instant the store can answer for.

@@ -6,6 +6,7 @@ use onetape_domain::candle::Candle;
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::Stream;
 use onetape_domain::engine::InstrumentEngine;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{FrameParts, FrameShape, assemble};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, TimeRange, Timeframe, Timestamp};
@@ -33,6 +34,10 @@ pub(super) fn cases() -> Vec<Case> {
             "AsCorrected: final versions of candles closed by the watermark's second, trades before that second."
         ),
         case!(frame_parts_before_the_first_record_are_empty, "T before the first record is an empty frame."),
+        case!(
+            what_was_not_dropped_is_not_told_as_dropped,
+            "A store that drops nothing gives Expiry::NOTHING."
+        ),
         case!(frame_parts_give_no_more_than_500_closes, "The closes of the last MAX_WINDOW closed candles."),
         case!(
             an_answer_about_the_past_does_not_change_as_the_tape_grows,
@@ -147,6 +152,13 @@ async fn frame_parts_before_the_first_record_are_empty(store: Arc<dyn MarketStor
     ensure!(store.frame_parts(&before).await? == nothing, "parts before the first stamp");
     let other = FrameQuery { instrument: instrument("binance", "BTC/USDT"), ..query(Timestamp::LATEST) };
     ensure!(store.frame_parts(&other).await? == nothing, "parts of an unknown instrument");
+    Ok(())
+}
+
+async fn what_was_not_dropped_is_not_told_as_dropped(store: Arc<dyn MarketStore>) -> Verdict {
+    ensure!(store.expiry(&eth()).await? == Expiry::NOTHING, "something dropped where nothing was stored");
+    market().write(&*store).await?;
+    ensure!(store.expiry(&eth()).await? == Expiry::NOTHING, "something dropped where all is there");
     Ok(())
 }
 

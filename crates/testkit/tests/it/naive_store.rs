@@ -13,6 +13,7 @@ use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::engine::candles::CandleKey;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
@@ -314,5 +315,9 @@ impl FrameStore for NaiveStore {
             parts.coverage.drain(..surplus);
         }
         Ok(parts)
+    }
+
+    async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
+        Ok(Expiry::NOTHING)
     }
 }

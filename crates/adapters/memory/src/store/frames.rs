@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onetape_domain::candle::Candle;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{FrameParts, context_range};
 use onetape_domain::imbalance::LONGEST_WINDOW;
 use onetape_domain::indicator::MAX_WINDOW;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timeframe;
 use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreError};
 
@@ -19,6 +21,10 @@ use crate::series::{FIRST, LAST};
 impl FrameStore for MemoryStore {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
         Ok(self.read(&query.instrument, |tape| tape.frame_parts(query)).unwrap_or_default())
+    }
+
+    async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
+        Ok(Expiry::NOTHING)
     }
 }
 

@@ -78,6 +78,13 @@ impl Run<'_> {
             let rows = self.rows(relation, time, &chunks).await?;
             let bytes = self.bytes(&chunks).await?;
             let older_than = self.before(retain_for);
+            // Before they are gone: readers must not take them for rows that never were.
+            sqlx::query(include_str!("../queries/maintain/note_dropped.sql"))
+                .bind(relation)
+                .bind(Micros(older_than))
+                .execute(&mut self.connection)
+                .await
+                .map_err(failed("note what is dropped"))?;
             let dropped: i64 = sqlx::query_scalar(include_str!("../queries/maintain/drop_chunks.sql"))
                 .bind(relation)
                 .bind(Micros(older_than))

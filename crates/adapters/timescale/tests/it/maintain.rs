@@ -1,7 +1,9 @@
 //! Maintenance: what it does on each edition, and that nothing a reader sees depends on it.
 
 use onetape_domain::change::Changes;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{FrameShape, assemble};
+use onetape_domain::quality::Tier;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::venue::VenueRules;
 use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreErrorKind, TapeStore};
@@ -214,4 +216,49 @@ async fn compressed_chunks_are_refused_on_the_apache_edition() {
         assert!(error.to_string().contains("1 chunks of this database are compressed"), "{error}");
         assert!(error.to_string().contains("convert_to_rowstore"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_retention_took_is_told_and_marked_as_expired() {
+    let Some((store, _database)) = support::store().await else { return };
+    let recording = recording();
+    recording.write(&store).await.unwrap();
+    assert_eq!(store.expiry(&instrument()).await.unwrap(), Expiry::NOTHING);
+    maintain(&store, START.plus(20 * DAY)).await;
+    assert_eq!(store.expiry(&instrument()).await.unwrap(), Expiry::NOTHING, "nothing was old enough");
+
+    // Two chunks of everything: of books and imbalances the first go, then all of them.
+    for (days, books_left) in [(61, true), (120, false)] {
+        let now = START.plus(days * DAY);
+        let report = maintain(&store, now).await;
+        assert!(!report.dropped.is_empty(), "{report}");
+        let expiry = store.expiry(&instrument()).await.unwrap();
+        assert_eq!(expiry.candles, [None; 6], "candles are kept for years");
+        assert_eq!(expiry.trades.is_some(), !books_left, "trades are kept for 90 days: {expiry:?}");
+        assert!(expiry.books.is_some() && expiry.imbalances.is_some(), "{expiry:?}");
+        let as_of = recording.stamps()[recording.stamps().len() - 1];
+        let query = FrameQuery {
+            instrument: instrument(),
+            as_of,
+            shape: FrameShape::DEFAULT,
+            knowledge: Knowledge::AsRecorded,
+        };
+        let parts = store.frame_parts(&query).await.unwrap();
+        let mut frame = assemble(instrument(), as_of, FrameShape::DEFAULT, parts).unwrap();
+        expiry.mark(&mut frame, FrameShape::DEFAULT);
+        let tier = |section: &str| frame.qualities().find(|(name, _)| name == section).unwrap().1.tier;
+        assert_eq!(tier("orderbook_snapshot"), Tier::Expired);
+        assert_eq!(tier("imbalances"), Tier::Expired);
+        // Without trades nobody can say what was forming.
+        assert_eq!(tier("ohlcv_1s") == Tier::Expired, !books_left, "{frame:?}");
+        assert!(frame.to_canonical_json().contains("\"expired\""));
+
+        // Before the first record there was nothing to lose.
+        let mut early =
+            assemble(instrument(), START.plus(-DAY), FrameShape::DEFAULT, Default::default()).unwrap();
+        expiry.mark(&mut early, FrameShape::DEFAULT);
+        assert!(early.qualities().all(|(_, quality)| quality.tier == Tier::NoData));
+    }
+    let other = "binance:BTC/USDT".parse().unwrap();
+    assert_eq!(store.expiry(&other).await.unwrap(), Expiry::NOTHING, "it never had anything");
 }
