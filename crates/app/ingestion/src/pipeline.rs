@@ -231,7 +231,8 @@ impl Inner {
         };
         self.summary.lock().count_step(&step);
         if let Outcome::Refused(violations) = &step.outcome {
-            self.refuse(message, violations.clone(), origin, &format!("{:?}", message.payload));
+            // With its times: the same content at another time is another record.
+            self.refuse(message, violations.clone(), origin, &format!("{message:?}"));
         }
         for (event, violations) in &step.refused {
             self.refuse(message, violations.clone(), origin, &format!("{event:?}"));
