@@ -50,6 +50,10 @@ pub struct EngineState {
     book: BookState,
 }
 
+/// Connections of an instrument that are remembered with the highest time on each. A reconnecting feed takes a
+/// new one each time; one that was forgotten begins anew should it come back.
+pub const MAX_CONNECTIONS: usize = 64;
+
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -213,6 +217,7 @@ impl InstrumentEngine {
         if let Some(sent_at) = message.sent_at.filter(|_| settled) {
             let highest = self.connections.entry(message.connection).or_insert(sent_at);
             *highest = sent_at.max(*highest);
+            self.forget_connection(message.connection);
         }
         step
     }
@@ -404,6 +409,21 @@ impl InstrumentEngine {
         let last = before.and_then(|before| self.connections.get(&before).copied());
         if let Some(last) = last.filter(|last| sent_at.since(*last) > self.rules.silence_limit) {
             self.coverage[stream.index()].fall_silent(last);
+        }
+    }
+
+    /// Forgets the connection that has been quiet the longest where there are too many, but none that carries a
+    /// stream, and not this one.
+    fn forget_connection(&mut self, but: ConnectionId) {
+        if self.connections.len() <= MAX_CONNECTIONS {
+            return;
+        }
+        let kept =
+            |connection: &ConnectionId| *connection == but || self.carriers.contains(&Some(*connection));
+        let idle = self.connections.iter().filter(|(connection, _)| !kept(connection));
+        if let Some(connection) = idle.min_by_key(|(_, highest)| **highest).map(|(connection, _)| *connection)
+        {
+            self.connections.remove(&connection);
         }
     }
 

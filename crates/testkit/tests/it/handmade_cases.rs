@@ -4,8 +4,8 @@
 use onetape_domain::book::BookLevel;
 use onetape_domain::coverage::{CoverageState, Intervals, Stream};
 use onetape_domain::decimal::{Price, Quantity};
-use onetape_domain::engine::Outcome;
 use onetape_domain::engine::trades::MAX_OPEN_GAPS;
+use onetape_domain::engine::{MAX_CONNECTIONS, Outcome};
 use onetape_domain::message::{BookDiff, FeedMessage, FullBook, Payload};
 use onetape_domain::time::Timestamp;
 use onetape_domain::trade::{Side, TradeEvent, TradeId};
@@ -187,4 +187,20 @@ fn a_book_that_began_empty_is_sampled_once_it_has_levels() {
     let changes = recording.reference().changes();
     assert_eq!(changes.books.iter().map(|book| book.second()).collect::<Vec<_>>(), [at(0), at(1_000)]);
     assert!(changes.books.iter().all(|book| book.bids().len() == 1 && book.asks().len() == 1));
+}
+
+#[test]
+fn of_many_connections_the_longest_quiet_is_forgotten_and_a_carrier_never() {
+    let limit = u32::try_from(MAX_CONNECTIONS).expect("a small number");
+    let mut recording = record(RULES, &[trade(1, 1_000, 1_000)]);
+    for connection in 1..2 * limit {
+        let sent = 1_000 + i64::from(connection);
+        recording.process(&FeedMessage { connection, ..message(sent, Payload::Heartbeat) });
+    }
+    let state = serde_json::to_value(&recording.engine().clock(false).expect("a clock").state).expect("JSON");
+    let connections: Vec<&String> = state["connections"].as_object().expect("an object").keys().collect();
+    assert_eq!(connections.len(), MAX_CONNECTIONS);
+    assert!(connections.iter().any(|connection| *connection == "0"), "it carries the trades");
+    assert!(connections.iter().all(|connection| *connection != "1"));
+    assert_eq!(recording.engine().watermark(Stream::Trades), Some(at(500)));
 }
