@@ -37,12 +37,14 @@ mod numeric;
 mod options;
 mod quarantine;
 mod records;
+mod roles;
 mod session;
 mod settings;
 mod setup;
 mod status;
 mod store;
 mod tables;
+mod tls;
 mod trades;
 
 pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
@@ -52,6 +54,7 @@ pub use maintain::{
 };
 pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
 pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use roles::RoleNames;
 pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};
 pub use status::{StoreStatus, TableStatus};
 pub use store::TimescaleStore;
