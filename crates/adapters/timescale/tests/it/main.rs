@@ -6,6 +6,7 @@ mod conformance;
 mod maintain;
 mod plans;
 mod reads;
+mod roles;
 mod rollups;
 mod schema;
 mod settings;
