@@ -6,7 +6,7 @@
 mod apache;
 mod community;
 
-pub(crate) use community::BUCKETS_PER_BATCH;
+pub(crate) use community::{BUCKETS_PER_BATCH, Policies, policies};
 
 use std::collections::BTreeMap;
 

@@ -24,6 +24,7 @@ mod clocks;
 mod columns;
 mod coverage;
 mod cursor;
+mod doctor;
 mod edition;
 mod error;
 mod frame;
@@ -47,6 +48,7 @@ mod tables;
 mod tls;
 mod trades;
 
+pub use doctor::{DoctorReport, Finding, Severity, TableHealth};
 pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
 pub use maintain::{
     AuditScope, AuditedAggregate, CompressedChunks, DroppedChunks, Holder, Maintained, MaintenanceReport,

@@ -122,17 +122,22 @@ impl TimescaleStore {
 
 /// A superuser is not restricted by what it is granted.
 async fn refuse_powers(pool: &PgPool, names: &RoleNames) -> Result<(), StoreError> {
-    let powers: Vec<String> = sqlx::query_scalar(include_str!("queries/roles/powers.sql"))
-        .bind([names.owner(), names.writer(), names.reader()].as_slice())
-        .fetch_all(pool)
-        .await
-        .map_err(failed(APPLY))?;
+    let powers = powers(pool, names).await?;
     let Some(first) = powers.first() else { return Ok(()) };
     let message = format!(
         "the role {first} is there already and may do anything, whatever it is granted: choose another prefix, or \
          take SUPERUSER and BYPASSRLS from it"
     );
     Err(StoreError::new(StoreErrorKind::Permission, APPLY, message))
+}
+
+/// Those of the roles that nothing restricts.
+pub(crate) async fn powers(pool: &PgPool, names: &RoleNames) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(include_str!("queries/roles/powers.sql"))
+        .bind([names.owner(), names.writer(), names.reader()].as_slice())
+        .fetch_all(pool)
+        .await
+        .map_err(failed(APPLY))
 }
 
 /// Roles belong to the server, not to the database: others may make the same ones at the same time.

@@ -81,11 +81,16 @@ pub(crate) fn explain(error: &sqlx::Error) -> Option<String> {
 }
 
 /// Whether nobody can be in between.
-fn is_local(options: &PgConnectOptions) -> bool {
+pub(crate) fn is_local(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     options.get_socket().is_some()
         || host.starts_with('/')
         || host.eq_ignore_ascii_case("localhost")
         || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether the server has proven who it is.
+pub(crate) fn is_verified(options: &PgConnectOptions) -> bool {
+    matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
 }

@@ -3,6 +3,7 @@
 
 mod append;
 mod conformance;
+mod doctor;
 mod maintain;
 mod plans;
 mod reads;

@@ -13,20 +13,20 @@ use crate::maintain::maintain;
 use crate::support::{self, START, batch, candles, connect, instrument, trades};
 
 /// Group roles and members of a test's own. Roles belong to the server: they go after the database.
-struct Roles {
-    names: RoleNames,
+pub(crate) struct Roles {
+    pub(crate) names: RoleNames,
     database: Option<TestDb>,
 }
 
 impl Roles {
     /// Names that need quoting.
-    fn of(database: TestDb) -> Self {
+    pub(crate) fn of(database: TestDb) -> Self {
         let prefix: String = format!("It's \"{}", database.name()).chars().take(40).collect();
         let prefix = format!("{prefix}{}", std::process::id());
         Self { names: RoleNames::with_prefix(&prefix).unwrap(), database: Some(database) }
     }
 
-    fn database(&self) -> &TestDb {
+    pub(crate) fn database(&self) -> &TestDb {
         self.database.as_ref().unwrap()
     }
 
@@ -38,7 +38,7 @@ impl Roles {
         self.database().url().replace("postgres@", &format!("{name}@"))
     }
 
-    async fn open(&self, name: &str, group: &str) -> TimescaleStore {
+    pub(crate) async fn open(&self, name: &str, group: &str) -> TimescaleStore {
         TimescaleStore::connect(&self.member(name, group).await).await.unwrap()
     }
 }
