@@ -12,3 +12,4 @@ mod rollups;
 mod schema;
 mod settings;
 mod support;
+mod tls;
