@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed (maintain: or found differences), 2 wrong usage, 3 done with records quarantined.
+Exit codes: 0 done, 1 failed (maintain: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT.
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Db(DbArgs),
     /// Refresh aggregates, compress and drop what is old enough, and check candles against their parts
     Maintain(MaintainArgs),
+    /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -245,6 +247,22 @@ pub(crate) struct SetupArgs {
     /// without it, those of the last set-up stay
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
+    /// Make the group roles PREFIX_owner, PREFIX_writer and PREFIX_reader too, and grant each what it needs; they
+    /// get no password: make users of your own members of them
+    #[arg(long, value_name = "PREFIX", num_args = 0..=1, default_missing_value = "onetape")]
+    pub(crate) roles: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Fail for warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]

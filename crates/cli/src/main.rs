@@ -54,6 +54,7 @@ async fn run(command: Command) -> anyhow::Result<u64> {
         Command::Query(args) => commands::query::run(args).await.map(|()| 0),
         Command::Db(args) => commands::db::run(args).await.map(|()| 0),
         Command::Maintain(args) => commands::maintain::run(args).await.map(|()| 0),
+        Command::Doctor(args) => commands::doctor::run(args).await.map(|()| 0),
     }
 }
 

@@ -91,6 +91,45 @@ pub async fn setup_with(url: &str, settings: &str) -> Result<(), OpenError> {
     }
 }
 
+/// Makes the group roles `<prefix>_owner`, `<prefix>_writer` and `<prefix>_reader` of a store that is set up, and
+/// grants each what it needs. Running it again changes nothing; migrations keep what is new under the same rules.
+///
+/// # Errors
+/// As [`setup`]; when the role may not make roles or does not own the tables, and for a prefix that no role can have.
+pub async fn setup_roles(url: &str, prefix: &str) -> Result<(), OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Err(OpenError::NothingToMaintain),
+        #[cfg(feature = "timescale")]
+        StoreUrl::Postgres(address) => {
+            let names = onetape_timescale::RoleNames::with_prefix(prefix).map_err(OpenError::Settings)?;
+            let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
+            let done = store.setup_roles(&names).await;
+            store.close().await;
+            of(url, done)
+        }
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => {
+            let _ = prefix;
+            Err(OpenError::WITHOUT_TIMESCALE)
+        }
+    }
+}
+
+/// Examines server and store, and says of each thing that is wrong why it matters and what to do.
+///
+/// # Errors
+/// When the store cannot be reached; a store in memory needs no doctor. What is wrong with it is in the report.
+#[cfg(feature = "timescale")]
+pub async fn doctor(url: &str) -> Result<onetape_timescale::DoctorReport, OpenError> {
+    let StoreUrl::Postgres(address) = url.parse()? else {
+        return Err(OpenError::NothingToMaintain);
+    };
+    let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
+    let report = store.doctor(&onetape_memory::SystemClock::new()).await;
+    store.close().await;
+    of(url, report)
+}
+
 /// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
 /// second run at the same time does nothing and says who is at it.
 ///

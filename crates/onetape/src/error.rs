@@ -24,7 +24,7 @@ pub enum OpenError {
     #[error("the settings cannot be applied:{}", listed(.0))]
     Settings(Violations),
     /// A store that keeps nothing.
-    #[error("a store in memory needs no maintenance: give postgres://user@host/database")]
+    #[error("a store in memory needs no maintenance and has no roles: give postgres://user@host/database")]
     NothingToMaintain,
     /// The store refused.
     #[error("{store} cannot be used")]

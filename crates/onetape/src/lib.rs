@@ -29,9 +29,11 @@ mod error;
 mod open;
 mod url;
 
+pub use admin::{
+    AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_roles, setup_with, status,
+};
 #[cfg(feature = "timescale")]
-pub use admin::maintain;
-pub use admin::{AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_with, status};
+pub use admin::{doctor, maintain};
 pub use error::OpenError;
 pub use open::{Builder, Onetape};
 pub use url::StoreUrl;

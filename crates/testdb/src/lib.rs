@@ -36,6 +36,7 @@ mod server;
 mod settings;
 mod state;
 mod template;
+mod tls;
 mod up;
 
 pub use database::{TestDb, database};
@@ -45,4 +46,5 @@ pub use server::{Edition, Server, server};
 pub use settings::{Engines, Policy, Settings};
 pub use state::{Engine, Running};
 pub use template::Template;
+pub use tls::{TlsServer, tls_server};
 pub use up::{down, running, up};

@@ -33,14 +33,23 @@ pub(crate) fn purge(settings: &Settings) -> Result<(), Error> {
     registry::leave(settings)
 }
 
+/// A cluster beside this workspace's own, which its caller starts, stops and deletes.
+pub(crate) fn beside(settings: &Settings, what: &str) -> Result<Cluster, Error> {
+    let _home = FileLock::acquire(&settings.home.join("lock"))?;
+    named(settings, &format!("onetape-{}-{what}", settings.workspace_id()))
+}
+
 fn cluster(settings: &Settings) -> Result<Cluster, Error> {
-    let name = format!("onetape-{}", settings.workspace_id());
+    named(settings, &format!("onetape-{}", settings.workspace_id()))
+}
+
+fn named(settings: &Settings, name: &str) -> Result<Cluster, Error> {
     let no_host = match host::find() {
-        Ok(host) => return host.cluster(&settings.home, &name),
+        Ok(host) => return host.cluster(&settings.home, name),
         Err(why) => why,
     };
     match rootfs::ensure(settings) {
-        Ok(root) => Ok(rootfs::cluster(root, &name)),
+        Ok(root) => Ok(rootfs::cluster(root, name)),
         Err(no_root) => Err(Error::Unavailable(vec![
             format!("installed server: {}", chain(&no_host)),
             format!("Debian root: {}", chain(&no_root)),

@@ -4,11 +4,17 @@ use onetape_domain::violation::Violations;
 use onetape_ports::{StoreError, StoreErrorKind};
 use sqlx::postgres::PgDatabaseError;
 
+use crate::tls;
+
 /// Says how to get a schema, or a newer one.
 pub(crate) const MIGRATE_HINT: &str = "run `onetape db migrate`";
 /// Says how to get the extension.
 pub(crate) const EXTENSION_HINT: &str =
     "install TimescaleDB, add timescaledb to shared_preload_libraries and restart the server";
+
+/// Says who may do what.
+pub(crate) const ROLE_HINT: &str = "this role may not do that; connect as a member of the group role that may \
+    (onetape_writer writes, onetape_owner migrates and maintains; `onetape db setup --roles` makes them)";
 
 /// Maps an error of sqlx.
 pub(crate) fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -33,6 +39,9 @@ pub(crate) fn unfit(operation: &'static str, message: impl Into<String>) -> Stor
 
 fn classify(error: &sqlx::Error) -> (StoreErrorKind, String) {
     use StoreErrorKind::{Connection, Data, Internal, Invalid, Resource, Schema, Shutdown};
+    if let Some(message) = tls::explain(error) {
+        return (Invalid, message);
+    }
     match error {
         sqlx::Error::Database(database) => {
             let Some(error) = database.try_downcast_ref::<PgDatabaseError>() else {
@@ -41,7 +50,6 @@ fn classify(error: &sqlx::Error) -> (StoreErrorKind, String) {
             classify_database(error)
         }
         sqlx::Error::Io(_) => (Connection, "the database cannot be reached".to_owned()),
-        sqlx::Error::Tls(_) => (Connection, "no TLS connection to the database can be made".to_owned()),
         sqlx::Error::Protocol(_) => (Connection, "the connection to the database broke".to_owned()),
         sqlx::Error::PoolTimedOut => {
             (Resource, "no connection to the database became free in time".to_owned())
@@ -68,6 +76,7 @@ fn classify_database(error: &PgDatabaseError) -> (StoreErrorKind, String) {
     }
     let message = match kind {
         StoreErrorKind::Schema => format!("the schema does not fit ({text}): {MIGRATE_HINT}"),
+        _ if error.code() == "42501" => format!("{text} (SQLSTATE 42501): {ROLE_HINT}"),
         _ => format!("{text} (SQLSTATE {})", error.code()),
     };
     (kind, message)

@@ -6,7 +6,7 @@
 mod apache;
 mod community;
 
-pub(crate) use community::BUCKETS_PER_BATCH;
+pub(crate) use community::{BUCKETS_PER_BATCH, Policies, policies};
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::edition::{Edition, ServerInfo};
 use crate::error::failed;
+use crate::roles;
 use crate::session::Session;
 use crate::settings::{self, Period, Settings};
 use crate::tables::AGGREGATES;
@@ -29,8 +30,22 @@ const LOCK: i64 = 0x6f6e_6574_6170_6501;
 /// Applies settings, or those that were applied last, or the default ones. Doing it again changes nothing.
 pub(crate) async fn apply(pool: &PgPool, settings: Option<&Settings>) -> Result<(), StoreError> {
     let edition = ServerInfo::read(pool).await?.usable()?;
-    let mut session = Session::begin(pool, BEGIN, APPLY).await?;
-    match apply_in(session.connection()?, edition, settings).await {
+    transaction(pool, APPLY, async |connection| apply_in(connection, edition, settings).await).await
+}
+
+/// Runs work that changes the layout in a transaction, one at a time.
+pub(crate) async fn transaction(
+    pool: &PgPool,
+    operation: &'static str,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut session = Session::begin(pool, BEGIN, operation).await?;
+    let connection = session.connection()?;
+    let done = match lock(connection).await {
+        Ok(()) => work(connection).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => session.commit().await,
         Err(error) => {
             if let Err(second) = session.rollback().await {
@@ -41,17 +56,22 @@ pub(crate) async fn apply(pool: &PgPool, settings: Option<&Settings>) -> Result<
     }
 }
 
+async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed(APPLY))
+}
+
 async fn apply_in(
     connection: &mut PgConnection,
     edition: Edition,
     settings: Option<&Settings>,
 ) -> Result<(), StoreError> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed(APPLY))?;
     refuse_downgrade(&mut *connection, edition).await?;
+    roles::assume(&mut *connection, edition).await?;
     let settings = match settings {
         Some(settings) => settings.clone(),
         None => settings::read(&mut *connection).await?.unwrap_or_default(),
@@ -66,9 +86,12 @@ async fn apply_in(
     }
     let aggregates = aggregates(&mut *connection).await?;
     match edition {
-        Edition::Community => community::apply(connection, &settings, &hypertables, &aggregates).await,
-        Edition::Apache => apache::apply(connection, &aggregates).await,
+        Edition::Community => {
+            community::apply(&mut *connection, &settings, &hypertables, &aggregates).await?;
+        }
+        Edition::Apache => apache::apply(&mut *connection, &aggregates).await?,
     }
+    roles::reapply(connection).await
 }
 
 /// Refuses the Apache edition where rows are compressed: it cannot read them.
@@ -162,6 +185,6 @@ async fn set_chunk_interval(
 }
 
 /// Runs a statement that names its tables itself.
-async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), StoreError> {
+pub(crate) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), StoreError> {
     sqlx::query(statement).persistent(false).execute(connection).await.map(drop).map_err(failed(APPLY))
 }

@@ -24,6 +24,7 @@ mod clocks;
 mod columns;
 mod coverage;
 mod cursor;
+mod doctor;
 mod edition;
 mod error;
 mod frame;
@@ -37,14 +38,17 @@ mod numeric;
 mod options;
 mod quarantine;
 mod records;
+mod roles;
 mod session;
 mod settings;
 mod setup;
 mod status;
 mod store;
 mod tables;
+mod tls;
 mod trades;
 
+pub use doctor::{DoctorReport, Finding, Severity, TableHealth};
 pub use edition::{Edition, MIN_POSTGRES_MAJOR, MIN_TIMESCALEDB, ServerInfo};
 pub use maintain::{
     AuditScope, AuditedAggregate, CompressedChunks, DroppedChunks, Holder, Maintained, MaintenanceReport,
@@ -52,6 +56,7 @@ pub use maintain::{
 };
 pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
 pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use roles::RoleNames;
 pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};
 pub use status::{StoreStatus, TableStatus};
 pub use store::TimescaleStore;

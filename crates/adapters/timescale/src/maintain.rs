@@ -19,6 +19,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::edition::Edition;
 use crate::error::failed;
+use crate::micros::Micros;
 use crate::settings::{self, Settings};
 use crate::store::TimescaleStore;
 
@@ -92,6 +93,7 @@ impl Run<'_> {
         }
         report.audited = self.audit(audit).await?;
         report.duration_ms = self.millis_since(start);
+        self.note(&report).await?;
         tracing::info!(
             maintenance.chunks_dropped = report.dropped.iter().map(|table| table.chunks).sum::<u64>(),
             maintenance.chunks_compressed = report.compressed.iter().map(|table| table.chunks).sum::<u64>(),
@@ -102,6 +104,18 @@ impl Run<'_> {
         // Closed rather than dropped, so that the lock is free when the caller reads the report.
         self.connection.close().await.map_err(failed(MAINTAIN))?;
         Ok(report)
+    }
+
+    /// Leaves behind that it ran, for whoever asks whether it does.
+    async fn note(&mut self, report: &MaintenanceReport) -> Result<(), StoreError> {
+        sqlx::query(include_str!("queries/maintain/write_run.sql"))
+            .bind(Micros(self.clock.now()))
+            .bind(i64::try_from(report.differences()).unwrap_or(i64::MAX))
+            .bind(i64::try_from(report.duration_ms).unwrap_or(i64::MAX))
+            .execute(&mut self.connection)
+            .await
+            .map(drop)
+            .map_err(failed(MAINTAIN))
     }
 
     fn millis_since(&self, start: i64) -> u64 {

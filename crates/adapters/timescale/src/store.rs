@@ -24,11 +24,12 @@ pub struct TimescaleStore {
 impl TimescaleStore {
     /// Connects to `postgres://user:password@host:port/database`.
     ///
-    /// A host that is not local must show a certificate that verifies (`sslmode=verify-full`), unless the
-    /// URL sets another `sslmode`. The schema is not looked at: see [`verify`](Self::verify).
+    /// A host that is not local must show a certificate that verifies (`sslmode=verify-full`); a URL that asks
+    /// for less is refused unless it names the host as `allow_insecure_tls`. The schema is not looked at: see
+    /// [`verify`](Self::verify).
     ///
     /// # Errors
-    /// `Invalid` for a URL that cannot be read, else what the server reports. No error names the password.
+    /// `Invalid` for a URL that cannot be read, or asks for less, and for a certificate that is refused; else what the server reports. No error names the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let (connect, place) = options::parse(url)?;
         let pool = options::pool(connect).await?;

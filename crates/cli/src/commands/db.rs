@@ -15,6 +15,9 @@ pub(crate) async fn run(args: DbArgs) -> anyhow::Result<()> {
                     onetape::setup_with(&args.store.store, &text).await?;
                 }
             }
+            if let Some(prefix) = &args.roles {
+                onetape::setup_roles(&args.store.store, prefix).await?;
+            }
             println!("the store is set up");
         }
         DbCommand::Migrate(args) => {

@@ -2,6 +2,7 @@
 mod bad_input;
 mod delayed;
 mod demo;
+mod doctor;
 mod golden;
 mod live;
 mod maintain;

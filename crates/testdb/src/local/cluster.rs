@@ -83,13 +83,18 @@ impl Cluster {
 
     /// Starts the server and waits until it takes connections; its port. The server outlives this process.
     pub(crate) fn start(&self) -> Result<u16, Error> {
+        self.start_with(&[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn start_with(&self, settings: &[&str]) -> Result<u16, Error> {
         if self.is_running()? {
             self.stop()?;
         }
         let mut attempt = 0;
         loop {
             let port = self.free_port(attempt)?;
-            match self.start_on(port) {
+            match self.start_on(port, settings) {
                 Ok(()) => return Ok(port),
                 Err(_) if attempt + 1 < START_ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),
@@ -97,8 +102,15 @@ impl Cluster {
         }
     }
 
-    fn start_on(&self, port: u16) -> Result<(), Error> {
-        let options: String = SERVER_SETTINGS.iter().map(|setting| format!("-c {setting} ")).collect();
+    /// Puts a file that only the server may read among its data.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let script = r#"umask 077 && printf %s "$3" > "$1/$2""#;
+        run(self.sh(script)?.arg(&self.data).args([name, text])).map(drop)
+    }
+
+    fn start_on(&self, port: u16, settings: &[&str]) -> Result<(), Error> {
+        let all = SERVER_SETTINGS.iter().chain(settings);
+        let options: String = all.map(|setting| format!("-c {setting} ")).collect();
         let result = run(self
             .postgres("pg_ctl")?
             .args(["start", "--wait", "--timeout=120", "--silent"])

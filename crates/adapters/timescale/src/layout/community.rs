@@ -88,11 +88,11 @@ async fn aggregates(
 }
 
 /// What the server does by itself with one table or aggregate.
-#[derive(Debug, Clone, Copy, Default)]
-struct Policies {
-    compress_after: Option<Period>,
-    drop_after: Option<Period>,
-    refresh: Option<Refresh>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Policies {
+    pub(crate) compress_after: Option<Period>,
+    pub(crate) drop_after: Option<Period>,
+    pub(crate) refresh: Option<Refresh>,
 }
 
 type PolicyRow = (
@@ -105,7 +105,10 @@ type PolicyRow = (
     Option<PgInterval>,
 );
 
-async fn policies(connection: &mut PgConnection) -> Result<BTreeMap<String, Policies>, StoreError> {
+/// By table or aggregate.
+pub(crate) async fn policies(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<String, Policies>, StoreError> {
     let rows: Vec<PolicyRow> = sqlx::query_as(include_str!("../queries/layout/policies.sql"))
         .fetch_all(connection)
         .await

@@ -36,7 +36,7 @@ impl Period {
     }
 
     /// The length in microseconds.
-    pub fn micros(self) -> i64 {
+    pub const fn micros(self) -> i64 {
         self.0
     }
 

@@ -3,10 +3,13 @@
 
 mod append;
 mod conformance;
+mod doctor;
 mod maintain;
 mod plans;
 mod reads;
+mod roles;
 mod rollups;
 mod schema;
 mod settings;
 mod support;
+mod tls;

@@ -24,7 +24,7 @@ pub(crate) async fn maintain(store: &TimescaleStore, now: Timestamp) -> Maintena
 }
 
 /// The simulated market with late trades, whose rows come into three chunks.
-fn recording() -> Recording {
+pub(crate) fn recording() -> Recording {
     let market = Market { seconds: 200, start: START.plus(-100 * SECOND), ..Market::new(instrument(), 7) };
     let messages = faults::late_trades(market.messages(), 1, 20, 30_000);
     Recording::of(VenueRules::BINANCE_SPOT, &messages, 70)
