@@ -125,8 +125,8 @@ async fn a_schema_or_settings_that_are_not_this_builds_are_errors() {
     let report = examine(&store, &database).await;
     assert_found(&report, Severity::Error, "settings", "would drop rows that may still be repaired");
     assert!(severity(&report, "chunks").is_some(), "one finding hides no other:\n{report}");
-    execute(&mut connection, "DELETE FROM _sqlx_migrations WHERE version = 8").await;
-    assert_found(&examine(&store, &database).await, Severity::Error, "schema", "lacks migration 8");
+    execute(&mut connection, "DELETE FROM _sqlx_migrations WHERE version = 9").await;
+    assert_found(&examine(&store, &database).await, Severity::Error, "schema", "lacks migration 9");
 }
 
 #[tokio::test]

@@ -234,7 +234,7 @@ async fn a_member_of_the_owner_migrates_and_maintains_and_what_is_new_is_readabl
         let statement = format!("DROP {kind} ohlcv_{one}_continuous");
         sqlx::query(&statement).execute(&mut connection).await.unwrap();
     }
-    for statement in ["DROP TABLE maintenance", "DELETE FROM _sqlx_migrations WHERE version = 8"] {
+    for statement in ["DROP TABLE maintenance", "DELETE FROM _sqlx_migrations WHERE version = 9"] {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
     let owner = roles.open("owner", &roles.names.owner()).await;
