@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::edition::ServerInfo;
 use crate::error::failed;
-use crate::migrate::{self, AppliedMigration, MIGRATOR};
+use crate::migrate::{AppliedMigration, MIGRATOR, history};
 
 /// State of a store for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct TableStatus {
 
 pub(crate) async fn read(pool: &PgPool) -> Result<StoreStatus, StoreError> {
     let server = ServerInfo::read(pool).await?;
-    let applied = migrate::applied(pool).await?;
+    let applied = history::read(pool).await?.map(history::successful);
     let tables = match (&applied, &server.timescaledb) {
         (Some(_), Some(_)) => tables(pool).await?,
         _ => Vec::new(),

@@ -47,11 +47,12 @@ impl TimescaleStore {
     }
 
     /// Brings the schema up to date, creating the extension where it is missing, and then what follows from
-    /// the server's edition and the settings. Doing it again changes nothing.
+    /// the server's edition and the settings. Doing it again changes nothing. A schema that a later build has
+    /// added to is left as it is, with a warning in the log.
     ///
     /// # Errors
-    /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is newer than this build;
-    /// `Permission` when the role may not create it.
+    /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is not one that migrations of
+    /// this build lead to; `Permission` when the role may not create it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         migrate::migrate(&self.pool, None).await
     }
@@ -69,12 +70,13 @@ impl TimescaleStore {
     /// Applying the same again changes nothing.
     ///
     /// # Errors
-    /// What the server reports; `Schema` where the database has not been migrated.
+    /// What the server reports; `Schema` where the database has not been migrated, or by a later build.
     pub async fn apply_settings(&self, settings: &Settings) -> Result<(), StoreError> {
-        layout::apply(&self.pool, Some(settings)).await
+        migrate::apply_settings(&self.pool, settings).await
     }
 
-    /// Makes sure that server and schema are those this build works with.
+    /// Makes sure that server and schema are those this build works with. A schema that a later build has added
+    /// to is, with a warning in the log.
     ///
     /// # Errors
     /// `Schema` with what to do.

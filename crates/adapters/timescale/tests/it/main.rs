@@ -10,3 +10,4 @@ mod rollups;
 mod schema;
 mod settings;
 mod support;
+mod upgrade;
