@@ -58,7 +58,7 @@ CREATE TABLE ohlcv_15m (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_15m is a hypertable by "timestamp", in chunks of 180 days;
+-- ohlcv_15m is a hypertable by "timestamp", in chunks of 180 days
 
 CREATE TABLE ohlcv_1d (
     symbol text NOT NULL,
@@ -92,7 +92,7 @@ CREATE TABLE ohlcv_1d (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_1d is a hypertable by "timestamp", in chunks of 3650 days;
+-- ohlcv_1d is a hypertable by "timestamp", in chunks of 3650 days
 
 CREATE TABLE ohlcv_1h (
     symbol text NOT NULL,
@@ -126,7 +126,7 @@ CREATE TABLE ohlcv_1h (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_1h is a hypertable by "timestamp", in chunks of 365 days;
+-- ohlcv_1h is a hypertable by "timestamp", in chunks of 365 days
 
 CREATE TABLE ohlcv_1m (
     symbol text NOT NULL,
@@ -160,7 +160,7 @@ CREATE TABLE ohlcv_1m (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_1m is a hypertable by "timestamp", in chunks of 30 days;
+-- ohlcv_1m is a hypertable by "timestamp", in chunks of 30 days
 
 CREATE TABLE ohlcv_1s (
     symbol text NOT NULL,
@@ -194,7 +194,7 @@ CREATE TABLE ohlcv_1s (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_1s is a hypertable by "timestamp", in chunks of 1 days;
+-- ohlcv_1s is a hypertable by "timestamp", in chunks of 1 days
 
 CREATE TABLE ohlcv_5m (
     symbol text NOT NULL,
@@ -228,7 +228,7 @@ CREATE TABLE ohlcv_5m (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_5m is a hypertable by "timestamp", in chunks of 90 days;
+-- ohlcv_5m is a hypertable by "timestamp", in chunks of 90 days
 
 CREATE TABLE ohlcv_imported (
     symbol text NOT NULL,
@@ -258,7 +258,7 @@ CREATE TABLE ohlcv_imported (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_imported is a hypertable by "timestamp", in chunks of 30 days;
+-- ohlcv_imported is a hypertable by "timestamp", in chunks of 30 days
 
 CREATE TABLE ohlcv_indicators (
     symbol text NOT NULL,
@@ -279,7 +279,7 @@ CREATE TABLE ohlcv_indicators (
     CONSTRAINT timestamp_is_sane CHECK ((("timestamp" >= '2009-01-01 00:00:00+00'::timestamp with time zone) AND ("timestamp" < '2100-01-01 00:00:00+00'::timestamp with time zone)))
 );
 
--- ohlcv_indicators is a hypertable by "timestamp", in chunks of 30 days;
+-- ohlcv_indicators is a hypertable by "timestamp", in chunks of 30 days
 
 CREATE TABLE ohlcv_superseded (
     timeframe text NOT NULL,
@@ -317,7 +317,7 @@ CREATE TABLE ohlcv_superseded (
     CONSTRAINT volume_is_exact CHECK (((volume >= (0)::numeric) AND (volume < '10000000000000000000000000000'::numeric) AND (scale(volume) <= 12) AND ((volume < '10000000000000000'::numeric) OR (volume < power((10)::numeric, ((28 - scale(volume)))::numeric)))))
 );
 
--- ohlcv_superseded is a hypertable by "timestamp", in chunks of 30 days;
+-- ohlcv_superseded is a hypertable by "timestamp", in chunks of 30 days
 
 CREATE TABLE order_book_1s_agg (
     symbol text NOT NULL,
@@ -341,7 +341,7 @@ CREATE TABLE order_book_1s_agg (
     CONSTRAINT volumes_are_finite CHECK (((bid_volume >= (0)::numeric) AND (bid_volume < '100000000000000000000000000000'::numeric) AND (ask_volume >= (0)::numeric) AND (ask_volume < '100000000000000000000000000000'::numeric)))
 );
 
--- order_book_1s_agg is a hypertable by "timestamp", in chunks of 1 days;
+-- order_book_1s_agg is a hypertable by "timestamp", in chunks of 1 days
 
 CREATE TABLE order_book_imbalances (
     symbol text NOT NULL,
@@ -367,7 +367,7 @@ CREATE TABLE order_book_imbalances (
     CONSTRAINT volumes_are_finite CHECK (((bid_volume >= (0)::numeric) AND (bid_volume < '100000000000000000000000000000'::numeric) AND (ask_volume >= (0)::numeric) AND (ask_volume < '100000000000000000000000000000'::numeric)))
 );
 
--- order_book_imbalances is a hypertable by "timestamp", in chunks of 1 days;
+-- order_book_imbalances is a hypertable by "timestamp", in chunks of 1 days
 
 CREATE TABLE order_book_snapshots (
     symbol text NOT NULL,
@@ -404,7 +404,7 @@ CREATE TABLE order_book_snapshots (
     CONSTRAINT timestamp_is_sane CHECK ((("timestamp" >= '2009-01-01 00:00:00+00'::timestamp with time zone) AND ("timestamp" < '2100-01-01 00:00:00+00'::timestamp with time zone)))
 );
 
--- order_book_snapshots is a hypertable by "timestamp", in chunks of 1 days;
+-- order_book_snapshots is a hypertable by "timestamp", in chunks of 1 days
 
 CREATE TABLE quarantine (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -446,7 +446,7 @@ CREATE TABLE stream_coverage (
     CONSTRAINT stream_is_known CHECK ((stream = ANY (ARRAY['trades'::text, 'book'::text])))
 );
 
--- stream_coverage is a hypertable by available_at, in chunks of 1 days;
+-- stream_coverage is a hypertable by available_at, in chunks of 1 days
 
 CREATE TABLE stream_coverage_runs (
     symbol text NOT NULL,
@@ -499,7 +499,7 @@ CREATE TABLE trade_events (
     CONSTRAINT timestamp_is_sane CHECK ((("timestamp" >= '2009-01-01 00:00:00+00'::timestamp with time zone) AND ("timestamp" < '2100-01-01 00:00:00+00'::timestamp with time zone)))
 );
 
--- trade_events is a hypertable by "timestamp", in chunks of 1 days;
+-- trade_events is a hypertable by "timestamp", in chunks of 1 days
 
 CREATE VIEW ohlcv_data AS
  SELECT "timestamp",

@@ -42,8 +42,8 @@ WITH relation AS (
     UNION ALL
     SELECT 1, h.hypertable_name, h.dimension_number::text,
            format('-- %I is a hypertable by %I%s', h.hypertable_name, h.column_name,
-                  coalesce(', in chunks of ' || (extract(epoch FROM h.time_interval) / 86400)::real || ' days;',
-                           format(', in %s partitions;', h.num_partitions)))
+                  coalesce(', in chunks of ' || (extract(epoch FROM h.time_interval) / 86400)::real || ' days',
+                           format(', in %s partitions', h.num_partitions)))
     FROM timescaledb_information.dimensions AS h
     JOIN relation AS r ON r.relname = h.hypertable_name
     WHERE h.hypertable_schema = 'public'

@@ -35,6 +35,7 @@ mod micros;
 mod migrate;
 mod numeric;
 mod options;
+mod pools;
 mod quarantine;
 mod records;
 mod session;
@@ -51,7 +52,7 @@ pub use maintain::{
     RefreshedAggregate,
 };
 pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
-pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use pools::{PoolOptions, Pools};
 pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};
 pub use status::{StoreStatus, TableStatus};
 pub use store::TimescaleStore;

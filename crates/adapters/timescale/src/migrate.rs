@@ -3,12 +3,13 @@
 pub(crate) mod history;
 
 use onetape_ports::{StoreError, StoreErrorKind};
+use sqlx::Executor;
 use sqlx::migrate::Migrator;
-use sqlx::{Executor, PgPool};
 
 use crate::edition::ServerInfo;
 use crate::error::{EXTENSION_HINT, MIGRATE_HINT, failed};
 use crate::layout;
+use crate::pools::Pool;
 use crate::settings::{DEFAULT_SETTINGS, Settings};
 
 pub use history::AppliedMigration;
@@ -37,14 +38,16 @@ pub fn fingerprint() -> Vec<u8> {
 /// Creates the extension where it is missing, applies what is new, then the settings: those given, else those
 /// applied last, else the default ones. Doing it again changes nothing; several at once wait for each other.
 /// A schema of a later build is left alone.
-pub(crate) async fn migrate(pool: &PgPool, settings: Option<&Settings>) -> Result<(), StoreError> {
+pub(crate) async fn migrate(pool: &Pool, settings: Option<&Settings>) -> Result<(), StoreError> {
     const OPERATION: &str = "migrate";
+    // The migrator's lock belongs to a session.
+    let sessions = pool.sessions(OPERATION)?;
     let server = ServerInfo::read(pool).await?;
     if server.timescaledb.is_none() {
         if server.available.is_none() {
             server.usable()?;
         }
-        pool.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.map_err(extension_failed)?;
+        sessions.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.map_err(extension_failed)?;
     }
     let edition = ServerInfo::read(pool).await?.usable()?;
     layout::refuse_downgrade(pool, edition).await?;
@@ -63,7 +66,7 @@ pub(crate) async fn migrate(pool: &PgPool, settings: Option<&Settings>) -> Resul
             Some(_) => Err(history::of_a_later_build(OPERATION, "apply settings with that one", &newer)),
         };
     }
-    MIGRATOR.run(pool).await.map_err(|error| match error {
+    MIGRATOR.run(sessions).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(OPERATION)(error),
         other => StoreError::new(
@@ -89,7 +92,7 @@ fn extension_failed(error: sqlx::Error) -> StoreError {
 }
 
 /// Applies settings to a schema that is exactly this build's.
-pub(crate) async fn apply_settings(pool: &PgPool, settings: &Settings) -> Result<(), StoreError> {
+pub(crate) async fn apply_settings(pool: &Pool, settings: &Settings) -> Result<(), StoreError> {
     verify(pool).await?;
     let applied = history::read(pool).await?.unwrap_or_default();
     match history::compare(&applied)? {
@@ -101,7 +104,7 @@ pub(crate) async fn apply_settings(pool: &PgPool, settings: &Settings) -> Result
 }
 
 /// Refuses a database whose schema this build cannot work with; warns of one that is newer.
-pub(crate) async fn verify(pool: &PgPool) -> Result<(), StoreError> {
+pub(crate) async fn verify(pool: &Pool) -> Result<(), StoreError> {
     let wrong = |message: String| Err(StoreError::new(StoreErrorKind::Schema, "check the schema", message));
     let Some(applied) = history::read(pool).await? else {
         return wrong(format!("the database has no schema: {MIGRATE_HINT}"));

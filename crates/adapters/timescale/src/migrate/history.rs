@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use onetape_ports::{StoreError, StoreErrorKind};
-use sqlx::PgPool;
 
 use super::MIGRATOR;
 use crate::error::failed;
+use crate::pools::Pool;
+use crate::session::Session;
 
 /// How the names of migrations begin that earlier builds cannot work with.
 const BREAKING: &str = "breaking";
@@ -45,17 +46,21 @@ pub(crate) enum Standing {
 }
 
 /// What was applied to the database, in order; none where it has no schema at all.
-pub(crate) async fn read(pool: &PgPool) -> Result<Option<Vec<Row>>, StoreError> {
+pub(crate) async fn read(pool: &Pool) -> Result<Option<Vec<Row>>, StoreError> {
     const OPERATION: &str = "read the applied migrations";
+    let mut session = Session::single(pool, OPERATION).await?;
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(pool)
+        .fetch_one(session.connection()?)
         .await
         .map_err(failed(OPERATION))?;
-    if !exists {
-        return Ok(None);
-    }
-    let rows = sqlx::query_as(include_str!("../queries/migrations.sql")).fetch_all(pool).await;
-    rows.map(Some).map_err(failed(OPERATION))
+    let rows = if exists {
+        let read = sqlx::query_as(include_str!("../queries/migrations.sql"));
+        Some(read.fetch_all(session.connection()?).await.map_err(failed(OPERATION))?)
+    } else {
+        None
+    };
+    session.commit().await?;
+    Ok(rows)
 }
 
 /// Those that went through.

@@ -4,7 +4,9 @@
 mod append;
 mod conformance;
 mod maintain;
+mod pgbouncer;
 mod plans;
+mod pools;
 mod reads;
 mod rollups;
 mod schema;
