@@ -247,7 +247,7 @@ impl Stores {
         expected: Option<Timestamp>,
     ) -> Result<(), StoreErrorKind> {
         let memory = onetape_ports::TapeStore::append(&self.memory, batch, expected).await;
-        let outcome = memory.as_ref().map(|()| ()).map_err(StoreError::kind);
+        let outcome = memory.as_ref().copied().map_err(StoreError::kind);
         same(what, memory, onetape_ports::TapeStore::append(&self.timescale, batch, expected).await);
         outcome
     }
