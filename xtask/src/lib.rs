@@ -4,6 +4,7 @@ pub mod bench;
 pub mod db;
 pub mod layers;
 pub mod report;
+pub mod schema;
 pub mod test;
 pub mod tidy;
 pub mod workspace;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, db, layers, report, test, tidy};
+use xtask::{bench, db, layers, report, schema, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer tasks of the onetape workspace", version)]
@@ -21,6 +21,8 @@ enum Task {
     Test(test::Options),
     /// Measure the budgets of the design, each beside its floor, in release
     Bench,
+    /// Write docs/schema.sql from a freshly migrated database
+    Schema(schema::Options),
     /// Check that dependencies between crates point inwards only
     Layers,
     /// Check the house rules on source files
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Task::Db(task) => db::run(task),
         Task::Test(options) => test::run(&options),
         Task::Bench => bench::run(),
+        Task::Schema(options) => schema::run(&options),
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))
         }

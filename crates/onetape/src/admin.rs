@@ -149,10 +149,11 @@ pub async fn maintain(
     of(url, maintained)
 }
 
-/// Brings the tables of an existing database up to this version.
+/// Brings the tables of an existing database up to this version. Those that a later version has added to stay as
+/// they are.
 ///
 /// # Errors
-/// As [`setup`]; also when the database was migrated by a newer version.
+/// As [`setup`]; also when the tables are not ones that this version can work with.
 pub async fn migrate(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),

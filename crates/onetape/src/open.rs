@@ -19,6 +19,8 @@ pub struct Builder {
     url: String,
     provider: Option<ProviderConfig>,
     pipeline: PipelineConfig,
+    #[cfg(feature = "timescale")]
+    pools: onetape_timescale::Pools,
 }
 
 /// An open store with everything that reads and writes it.
@@ -45,7 +47,13 @@ impl Onetape {
 
     /// Opens a store with other than the default settings.
     pub fn builder(url: impl Into<String>) -> Builder {
-        Builder { url: url.into(), provider: None, pipeline: PipelineConfig::default() }
+        Builder {
+            url: url.into(),
+            provider: None,
+            pipeline: PipelineConfig::default(),
+            #[cfg(feature = "timescale")]
+            pools: onetape_timescale::Pools::default(),
+        }
     }
 
     /// The read side. Once [`ingestion`](Self::ingestion) was asked for, it answers from the cache what
@@ -115,13 +123,21 @@ impl Builder {
         self
     }
 
+    /// Sizes and time limits of the connections to TimescaleDB; other stores have none.
+    #[cfg(feature = "timescale")]
+    #[must_use]
+    pub fn timescale_pools(mut self, pools: onetape_timescale::Pools) -> Self {
+        self.pools = pools;
+        self
+    }
+
     /// Opens the store.
     ///
     /// # Errors
     /// As [`Onetape::open`].
     pub async fn open(self) -> Result<Onetape, OpenError> {
         let url: StoreUrl = self.url.parse()?;
-        let store = open_store(&url).await?;
+        let store = self.open_store(&url).await?;
         let binance =
             Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme { scheme: String::new() })?;
         let clock: Arc<dyn WallClock> = Arc::new(SystemClock::default());
@@ -136,22 +152,24 @@ impl Builder {
         })
     }
 
+    async fn open_store(&self, url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {
+        match url {
+            StoreUrl::Memory => Ok(Arc::new(MemoryStore::default())),
+            #[cfg(feature = "timescale")]
+            StoreUrl::Postgres(address) => {
+                let failed = |source| OpenError::Store { store: url.to_string(), source };
+                let store = onetape_timescale::TimescaleStore::connect_with(address, &self.pools)
+                    .await
+                    .map_err(failed)?;
+                store.verify().await.map_err(failed)?;
+                Ok(Arc::new(store))
+            }
+            #[cfg(not(feature = "timescale"))]
+            StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+        }
+    }
+
     fn provider_or(&self, exchange: Exchange) -> ProviderConfig {
         self.provider.clone().unwrap_or_else(|| ProviderConfig::for_exchange(exchange))
-    }
-}
-
-async fn open_store(url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {
-    match url {
-        StoreUrl::Memory => Ok(Arc::new(MemoryStore::default())),
-        #[cfg(feature = "timescale")]
-        StoreUrl::Postgres(address) => {
-            let failed = |source| OpenError::Store { store: url.to_string(), source };
-            let store = onetape_timescale::TimescaleStore::connect(address).await.map_err(failed)?;
-            store.verify().await.map_err(failed)?;
-            Ok(Arc::new(store))
-        }
-        #[cfg(not(feature = "timescale"))]
-        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 20_000;
 impl TapeStore for TimescaleStore {
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
         match append_once(self, batch, expected).await {
-            Err(error) if late::is_limit(&error) && late::decompress(self.pool(), batch).await? > 0 => {
+            Err(error) if late::is_limit(&error) && late::decompress(self.writers(), batch).await? > 0 => {
                 append_once(self, batch, expected).await
             }
             outcome => outcome,
@@ -47,7 +47,7 @@ async fn append_once(
     batch: &TapeBatch,
     expected: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let mut session = Session::begin(store.pool(), READ_WRITE, APPEND).await?;
+    let mut session = Session::begin(store.writers(), READ_WRITE, APPEND).await?;
     match write(session.connection()?, batch, expected).await {
         Ok(true) => session.commit().await,
         Ok(false) => session.rollback().await,

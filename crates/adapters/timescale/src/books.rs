@@ -12,7 +12,7 @@ use onetape_domain::violation::Violations;
 use onetape_ports::store::RowStream;
 use onetape_ports::{BookQuery, BookStore, Selection, StoreError, TimeQuery};
 use sqlx::error::BoxDynError;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 
 use crate::arguments::Arguments;
@@ -26,6 +26,7 @@ use crate::imbalances::span;
 use crate::levels::{Levels, WideLevels};
 use crate::micros::Micros;
 use crate::numeric::Num;
+use crate::session::Session;
 use crate::store::TimescaleStore;
 
 const READ: &str = "read books";
@@ -134,7 +135,7 @@ impl BookStore for TimescaleStore {
         let prepare = move |bounds: &Bounds| {
             if query.last_of_minute { minutes_request(&query, bounds) } else { request(&query, bounds) }
         };
-        cursor::rows(self.pool(), READ, instrument, prepare, decode)
+        cursor::rows(self.readers(), READ, instrument, prepare, decode)
     }
 
     async fn last_book(
@@ -142,33 +143,43 @@ impl BookStore for TimescaleStore {
         instrument: &Instrument,
         as_of: Timestamp,
     ) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(failed(READ))?;
-        let bounds = Bounds::read(&mut *connection, instrument).await.map_err(failed(READ))?;
-        for lower in bounds.lowers(as_of, span(1)) {
-            let row = sqlx::query(include_str!("queries/book_last_available.sql"))
-                .bind(instrument.symbol().as_str())
-                .bind(instrument.exchange().as_str())
-                .bind(Micros(as_of))
-                .bind(Micros(lower))
-                .fetch_optional(&mut *connection)
-                .await
-                .map_err(failed(READ))?;
-            let Some(row) = row else { continue };
-            let mut columns = Columns::new(&row);
-            let book = BookRow::read(&mut columns).map_err(failed(READ))?;
-            let Micros(since) = columns.take().map_err(failed(READ))?;
-            if since >= lower || lower <= bounds.first_time {
-                return book.into_book().map(Some).map_err(broken_row(READ));
-            }
-        }
-        Ok(None)
+        let mut session = Session::single(self.readers(), READ).await?;
+        let book = last_book(session.connection()?, instrument, as_of).await?;
+        session.commit().await?;
+        Ok(book)
     }
 
     fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
         let instrument = query.instrument.clone();
         let prepare = move |bounds: &Bounds| BUCKETS.request(&query, bounds);
-        cursor::rows(self.pool(), READ_BUCKETS, instrument, prepare, decode_bucket)
+        cursor::rows(self.readers(), READ_BUCKETS, instrument, prepare, decode_bucket)
     }
+}
+
+async fn last_book(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    as_of: Timestamp,
+) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
+    let bounds = Bounds::read(&mut *connection, instrument).await.map_err(failed(READ))?;
+    for lower in bounds.lowers(as_of, span(1)) {
+        let row = sqlx::query(include_str!("queries/book_last_available.sql"))
+            .bind(instrument.symbol().as_str())
+            .bind(instrument.exchange().as_str())
+            .bind(Micros(as_of))
+            .bind(Micros(lower))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed(READ))?;
+        let Some(row) = row else { continue };
+        let mut columns = Columns::new(&row);
+        let book = BookRow::read(&mut columns).map_err(failed(READ))?;
+        let Micros(since) = columns.take().map_err(failed(READ))?;
+        if since >= lower || lower <= bounds.first_time {
+            return book.into_book().map(Some).map_err(broken_row(READ));
+        }
+    }
+    Ok(None)
 }
 
 fn request(query: &BookQuery, bounds: &Bounds) -> Result<Request, BoxDynError> {

@@ -23,6 +23,7 @@ use crate::cursor::{self, Request};
 use crate::error::{broken_row, failed};
 use crate::micros::Micros;
 use crate::numeric::Num;
+use crate::session::Session;
 use crate::store::TimescaleStore;
 
 /// Periods looked back over for each candle asked for, before looking farther: most seconds of a busy
@@ -144,7 +145,7 @@ impl CandleStore for TimescaleStore {
         let instrument = query.instrument.clone();
         let corrected = query.knowledge == Knowledge::AsCorrected;
         cursor::rows_at(
-            self.pool(),
+            self.readers(),
             READ,
             instrument,
             corrected.then_some(query.as_of),
@@ -154,13 +155,15 @@ impl CandleStore for TimescaleStore {
     }
 
     async fn candle(&self, instrument: &Instrument, key: CandleKey) -> Result<Option<Candle>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let row = sqlx::query(ONE.of(key.timeframe))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())
             .bind(Micros(key.open_time))
-            .fetch_optional(self.pool())
+            .fetch_optional(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         row.map(|row| decode(&row, key.timeframe)).transpose()
     }
 
@@ -169,14 +172,16 @@ impl CandleStore for TimescaleStore {
         instrument: &Instrument,
         key: CandleKey,
     ) -> Result<Vec<SupersededCandle>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let rows = sqlx::query(include_str!("queries/superseded.sql"))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())
             .bind(key.timeframe.as_str())
             .bind(Micros(key.open_time))
-            .fetch_all(self.pool())
+            .fetch_all(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         let decode = |row: &PgRow| -> Result<SupersededCandle, StoreError> {
             let mut columns = Columns::new(row);
             let candle = CandleRow::read(&mut columns).map_err(failed(READ))?;
@@ -192,26 +197,34 @@ impl CandleStore for TimescaleStore {
 
 impl TimescaleStore {
     async fn last_candles(&self, query: &CandleQuery, count: usize) -> Result<Vec<Candle>, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(failed(READ))?;
-        let end = query.as_of.plus(1);
-        let lower = end.plus(-span(query.timeframe, count));
-        let candles = fetch_last(&mut connection, query, lower, end, count).await?;
-        if candles.len() == count {
-            return Ok(candles);
-        }
-        let bounds = Bounds::read(&mut *connection, &query.instrument).await.map_err(failed(READ))?;
-        let bounds = bounds.of_candles(query.timeframe);
-        let mut candles = candles;
-        for lower in
-            bounds.lowers(end, span(query.timeframe, count)).into_iter().filter(|wider| *wider < lower)
-        {
-            candles = fetch_last(&mut connection, query, lower, end, count).await?;
-            if candles.len() == count {
-                break;
-            }
-        }
+        let mut session = Session::single(self.readers(), READ).await?;
+        let candles = last_candles(session.connection()?, query, count).await?;
+        session.commit().await?;
         Ok(candles)
     }
+}
+
+async fn last_candles(
+    connection: &mut PgConnection,
+    query: &CandleQuery,
+    count: usize,
+) -> Result<Vec<Candle>, StoreError> {
+    let end = query.as_of.plus(1);
+    let lower = end.plus(-span(query.timeframe, count));
+    let candles = fetch_last(connection, query, lower, end, count).await?;
+    if candles.len() == count {
+        return Ok(candles);
+    }
+    let bounds = Bounds::read(&mut *connection, &query.instrument).await.map_err(failed(READ))?;
+    let bounds = bounds.of_candles(query.timeframe);
+    let mut candles = candles;
+    for lower in bounds.lowers(end, span(query.timeframe, count)).into_iter().filter(|wider| *wider < lower) {
+        candles = fetch_last(connection, query, lower, end, count).await?;
+        if candles.len() == count {
+            break;
+        }
+    }
+    Ok(candles)
 }
 
 /// Time in which so many candles are looked for first.

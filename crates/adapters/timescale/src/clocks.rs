@@ -13,6 +13,7 @@ use sqlx::types::Json;
 
 use crate::error::{broken_row, failed};
 use crate::micros::Micros;
+use crate::session::Session;
 use crate::store::TimescaleStore;
 
 const READ: &str = "read the clock";
@@ -22,12 +23,14 @@ type ClockRow = (Micros, Micros, Option<Micros>, Json<EngineState>, Option<Json<
 #[async_trait]
 impl ClockStore for TimescaleStore {
     async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())
-            .fetch_optional(self.pool())
+            .fetch_optional(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| InstrumentClock {
             instrument: instrument.clone(),
             issued,
@@ -39,20 +42,24 @@ impl ClockStore for TimescaleStore {
     }
 
     async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let issued: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
             .bind(instrument.symbol().as_str())
             .bind(instrument.exchange().as_str())
-            .fetch_optional(self.pool())
+            .fetch_optional(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         Ok(issued.map(Timestamp::from))
     }
 
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let rows: Vec<(String, String)> = sqlx::query_as(include_str!("queries/instruments.sql"))
-            .fetch_all(self.pool())
+            .fetch_all(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);
         rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(READ))
     }

@@ -50,7 +50,7 @@ impl CoverageColumns {
 impl CoverageStore for TimescaleStore {
     fn stream_coverage(&self, query: TimeQuery) -> RowStream<'_, CoverageRow> {
         let instrument = query.instrument.clone();
-        cursor::rows(self.pool(), READ, instrument, move |bounds| request(&query, bounds), decode)
+        cursor::rows(self.readers(), READ, instrument, move |bounds| request(&query, bounds), decode)
     }
 }
 

@@ -10,13 +10,14 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
 use onetape_ports::StoreError;
 use onetape_ports::store::RowStream;
+use sqlx::Row;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgPool, Row};
 
 use crate::bounds::Bounds;
 use crate::coverage::watermark_second;
 use crate::error::failed;
+use crate::pools::Pool;
 use crate::session::{SNAPSHOT, Session};
 
 /// Rows of a page.
@@ -43,7 +44,7 @@ type Prepare = Box<dyn FnOnce(&Bounds, Option<Timestamp>) -> Result<Request, Box
 type Decode<T> = dyn Fn(&PgRow) -> Result<T, StoreError> + Send + Sync;
 
 struct Reader<T> {
-    pool: PgPool,
+    pool: Pool,
     operation: &'static str,
     instrument: Instrument,
     watermark_at: Option<Timestamp>,
@@ -55,7 +56,7 @@ struct Reader<T> {
 
 /// Streams the rows of a request.
 pub(crate) fn rows<'a, T: Send + 'static>(
-    pool: &PgPool,
+    pool: &Pool,
     operation: &'static str,
     instrument: Instrument,
     prepare: impl FnOnce(&Bounds) -> Result<Request, BoxDynError> + Send + 'static,
@@ -66,7 +67,7 @@ pub(crate) fn rows<'a, T: Send + 'static>(
 
 /// The same for a request that also depends on the watermark's second at an instant.
 pub(crate) fn rows_at<'a, T: Send + 'static>(
-    pool: &PgPool,
+    pool: &Pool,
     operation: &'static str,
     instrument: Instrument,
     watermark_at: Option<Timestamp>,

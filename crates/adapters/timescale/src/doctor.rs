@@ -14,10 +14,9 @@ pub use report::{DoctorReport, Finding, Severity, TableHealth};
 use onetape_ports::{StoreError, StoreErrorKind, WallClock};
 
 use crate::edition::{Edition, ServerInfo};
-use crate::error::failed;
 use crate::layout;
 use crate::migrate;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::store::TimescaleStore;
 
 const EXAMINE: &str = "examine the store";
@@ -92,8 +91,8 @@ impl Examination<'_> {
 
     /// Whether the schema is this build's, so that more of it can be looked at.
     async fn schema(&mut self, edition: Edition) -> bool {
-        let verified = match migrate::verify(self.store.pool()).await {
-            Ok(()) => layout::refuse_downgrade(self.store.pool(), edition).await,
+        let verified = match migrate::verify(self.store.admin()).await {
+            Ok(()) => layout::refuse_downgrade(self.store.admin(), edition).await,
             error => error,
         };
         let usable = verified.is_ok();
@@ -113,10 +112,7 @@ impl Examination<'_> {
     }
 
     async fn settings(&mut self) {
-        let read = match self.store.pool().acquire().await.map_err(failed(EXAMINE)) {
-            Ok(mut connection) => settings::applied(&mut connection).await,
-            Err(error) => Err(error),
-        };
+        let read = self.store.settings().await;
         match read {
             Ok(settings) => {
                 self.report.findings.push(Finding::ok("settings", "the applied settings break no rule"));

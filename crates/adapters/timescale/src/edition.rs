@@ -3,9 +3,10 @@
 use std::fmt;
 
 use onetape_ports::{StoreError, StoreErrorKind};
-use sqlx::PgPool;
 
 use crate::error::{EXTENSION_HINT, failed};
+use crate::pools::Pool;
+use crate::session::Session;
 
 /// Oldest PostgreSQL that the schema works on.
 pub const MIN_POSTGRES_MAJOR: u32 = 17;
@@ -46,13 +47,15 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
-    pub(crate) async fn read(pool: &PgPool) -> Result<Self, StoreError> {
+    pub(crate) async fn read(pool: &Pool) -> Result<Self, StoreError> {
         const OPERATION: &str = "detect the server";
+        let mut session = Session::single(pool, OPERATION).await?;
         let row: (String, i32, Option<String>, Option<String>, Option<String>) =
             sqlx::query_as(include_str!("queries/server.sql"))
-                .fetch_one(pool)
+                .fetch_one(session.connection()?)
                 .await
                 .map_err(failed(OPERATION))?;
+        session.commit().await?;
         let (postgres, number, timescaledb, license, available) = row;
         let edition = match license.as_deref() {
             _ if timescaledb.is_none() => None,

@@ -51,9 +51,11 @@ fn classify(error: &sqlx::Error) -> (StoreErrorKind, String) {
         }
         sqlx::Error::Io(_) => (Connection, "the database cannot be reached".to_owned()),
         sqlx::Error::Protocol(_) => (Connection, "the connection to the database broke".to_owned()),
-        sqlx::Error::PoolTimedOut => {
-            (Resource, "no connection to the database became free in time".to_owned())
-        }
+        sqlx::Error::PoolTimedOut => (
+            Resource,
+            "no connection to the database could be had in time: all are busy, or it does not answer"
+                .to_owned(),
+        ),
         sqlx::Error::PoolClosed => (Shutdown, "the store is closed".to_owned()),
         sqlx::Error::Configuration(_) => (Invalid, "the connection's settings are wrong".to_owned()),
         sqlx::Error::Migrate(_) => (Schema, "the schema's migrations cannot be run".to_owned()),

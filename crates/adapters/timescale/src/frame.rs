@@ -29,18 +29,23 @@ const READ: &str = "read a frame";
 impl FrameStore for TimescaleStore {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
         if query.knowledge == Knowledge::AsRecorded && FrameBounds::holds_context(query) {
-            let mut connection = self.pool().acquire().await.map_err(failed(READ))?;
-            return read(&mut connection, query, FrameBounds::as_recorded(query)).await;
+            let mut session = Session::single(self.readers(), READ).await?;
+            let parts = read(session.connection()?, query, FrameBounds::as_recorded(query)).await?;
+            session.commit().await?;
+            return Ok(parts);
         }
         // Several statements, so one state of the database must be held for all of them.
-        let mut session = Session::begin(self.pool(), SNAPSHOT, READ).await?;
+        let mut session = Session::begin(self.readers(), SNAPSHOT, READ).await?;
         let parts = read_in_steps(session.connection()?, query).await?;
         session.commit().await?;
         Ok(parts)
     }
 
     async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
-        expiry::read(self.pool(), instrument).await
+        let mut session = Session::single(self.readers(), READ).await?;
+        let expiry = expiry::read(session.connection()?, instrument).await?;
+        session.commit().await?;
+        Ok(expiry)
     }
 }
 
@@ -87,8 +92,9 @@ impl TimescaleStore {
     pub async fn frame_floor(&self, query: &FrameQuery) -> Result<(), StoreError> {
         let bounds = FrameBounds::as_recorded(query);
         let arguments = bounds.arguments(query).map_err(|error| failed(READ)(sqlx::Error::Encode(error)))?;
-        let answer =
-            sqlx::query_with(include_str!("queries/frame.sql"), arguments).fetch_one(self.pool()).await;
-        answer.map(drop).map_err(failed(READ))
+        let mut session = Session::single(self.readers(), READ).await?;
+        let statement = sqlx::query_with(include_str!("queries/frame.sql"), arguments);
+        statement.fetch_one(session.connection()?).await.map_err(failed(READ))?;
+        session.commit().await
     }
 }

@@ -83,7 +83,7 @@ impl ImbalanceRow {
 impl ImbalanceStore for TimescaleStore {
     fn stream_imbalances(&self, query: TimeQuery) -> RowStream<'_, Imbalances> {
         let instrument = query.instrument.clone();
-        cursor::rows(self.pool(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
+        cursor::rows(self.readers(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
     }
 }
 

@@ -11,31 +11,33 @@ pub(crate) use community::{BUCKETS_PER_BATCH, Policies, policies};
 use std::collections::BTreeMap;
 
 use onetape_ports::{StoreError, StoreErrorKind};
+use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
-use sqlx::{PgConnection, PgPool};
 
 use crate::edition::{Edition, ServerInfo};
 use crate::error::failed;
+use crate::pools::Pool;
 use crate::roles;
 use crate::session::Session;
 use crate::settings::{self, Period, Settings};
 use crate::tables::AGGREGATES;
 
 const APPLY: &str = "apply the settings";
+const CHECK: &str = "check the edition";
 /// Changes of tables may wait for readers, and rebuild nothing.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
 /// Serialises those who apply settings; any number that nobody else uses.
 const LOCK: i64 = 0x6f6e_6574_6170_6501;
 
 /// Applies settings, or those that were applied last, or the default ones. Doing it again changes nothing.
-pub(crate) async fn apply(pool: &PgPool, settings: Option<&Settings>) -> Result<(), StoreError> {
+pub(crate) async fn apply(pool: &Pool, settings: Option<&Settings>) -> Result<(), StoreError> {
     let edition = ServerInfo::read(pool).await?.usable()?;
     transaction(pool, APPLY, async |connection| apply_in(connection, edition, settings).await).await
 }
 
 /// Runs work that changes the layout in a transaction, one at a time.
 pub(crate) async fn transaction(
-    pool: &PgPool,
+    pool: &Pool,
     operation: &'static str,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -70,7 +72,7 @@ async fn apply_in(
     edition: Edition,
     settings: Option<&Settings>,
 ) -> Result<(), StoreError> {
-    refuse_downgrade(&mut *connection, edition).await?;
+    refuse_downgrade_on(&mut *connection, edition).await?;
     roles::assume(&mut *connection, edition).await?;
     let settings = match settings {
         Some(settings) => settings.clone(),
@@ -95,11 +97,16 @@ async fn apply_in(
 }
 
 /// Refuses the Apache edition where rows are compressed: it cannot read them.
-pub(crate) async fn refuse_downgrade(
-    connection: impl sqlx::PgExecutor<'_>,
-    edition: Edition,
-) -> Result<(), StoreError> {
-    const OPERATION: &str = "check the edition";
+pub(crate) async fn refuse_downgrade(pool: &Pool, edition: Edition) -> Result<(), StoreError> {
+    if edition == Edition::Community {
+        return Ok(());
+    }
+    let mut session = Session::single(pool, CHECK).await?;
+    refuse_downgrade_on(session.connection()?, edition).await?;
+    session.commit().await
+}
+
+async fn refuse_downgrade_on(connection: &mut PgConnection, edition: Edition) -> Result<(), StoreError> {
     if edition == Edition::Community {
         return Ok(());
     }
@@ -107,7 +114,7 @@ pub(crate) async fn refuse_downgrade(
         sqlx::query_as(include_str!("queries/layout/compressed_chunks.sql"))
             .fetch_one(connection)
             .await
-            .map_err(failed(OPERATION))?;
+            .map_err(failed(CHECK))?;
     let Some(table) = table else { return Ok(()) };
     let message = format!(
         "{chunks} chunks of this database are compressed (of {table}, among others), which the Apache edition \
@@ -115,7 +122,7 @@ pub(crate) async fn refuse_downgrade(
          good, decompress there first, with compress_after = \"never\" in the settings and convert_to_rowstore for \
          each chunk"
     );
-    Err(StoreError::new(StoreErrorKind::Schema, OPERATION, message))
+    Err(StoreError::new(StoreErrorKind::Schema, CHECK, message))
 }
 
 /// A hypertable as it is.

@@ -36,6 +36,7 @@ mod micros;
 mod migrate;
 mod numeric;
 mod options;
+mod pools;
 mod quarantine;
 mod records;
 mod roles;
@@ -55,7 +56,7 @@ pub use maintain::{
     RefreshedAggregate,
 };
 pub use migrate::{AppliedMigration, MIGRATOR, fingerprint};
-pub use options::{ACQUIRE_TIMEOUT, MAX_CONNECTIONS};
+pub use pools::{PoolOptions, Pools};
 pub use roles::RoleNames;
 pub use settings::{DEFAULT_SETTINGS, LateData, Period, Refresh, Settings, TablePeriods};
 pub use status::{StoreStatus, TableStatus};

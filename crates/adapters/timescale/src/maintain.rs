@@ -56,7 +56,9 @@ impl TimescaleStore {
     pub async fn maintain(&self, clock: &dyn WallClock, audit: AuditScope) -> Result<Maintained, StoreError> {
         let edition = self.verify().await?;
         let version = self.server().await?.timescaledb_version();
-        let mut connection = connect(self.pool().connect_options().as_ref().clone()).await?;
+        // Its lock belongs to a session.
+        let options = self.admin().sessions(MAINTAIN)?.connect_options();
+        let mut connection = connect(options.as_ref().clone()).await?;
         if let Some(holder) = lock::acquire(&mut connection).await? {
             return Ok(Maintained::Busy(holder));
         }

@@ -1,27 +1,22 @@
-//! The schema: bringing it up to date, and refusing one that this build does not know.
+//! The schema: bringing it up to date, and refusing one that this build cannot work with.
 
-use std::collections::BTreeSet;
+pub(crate) mod history;
 
 use onetape_ports::{StoreError, StoreErrorKind};
+use sqlx::Executor;
 use sqlx::migrate::Migrator;
-use sqlx::{Executor, PgPool};
 
 use crate::edition::ServerInfo;
 use crate::error::{EXTENSION_HINT, MIGRATE_HINT, failed};
 use crate::layout;
+use crate::pools::Pool;
 use crate::settings::{DEFAULT_SETTINGS, Settings};
+
+pub use history::AppliedMigration;
+use history::Standing;
 
 /// The migrations this build knows, in order.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
-
-/// A migration that has been applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedMigration {
-    /// Its number.
-    pub version: i64,
-    /// Its name.
-    pub description: String,
-}
 
 /// Changes with everything that a migrated database's objects follow from: for tests that keep one.
 pub fn fingerprint() -> Vec<u8> {
@@ -42,18 +37,36 @@ pub fn fingerprint() -> Vec<u8> {
 
 /// Creates the extension where it is missing, applies what is new, then the settings: those given, else those
 /// applied last, else the default ones. Doing it again changes nothing; several at once wait for each other.
-pub(crate) async fn migrate(pool: &PgPool, settings: Option<&Settings>) -> Result<(), StoreError> {
+/// A schema of a later build is left alone.
+pub(crate) async fn migrate(pool: &Pool, settings: Option<&Settings>) -> Result<(), StoreError> {
     const OPERATION: &str = "migrate";
+    // The migrator's lock belongs to a session.
+    let sessions = pool.sessions(OPERATION)?;
     let server = ServerInfo::read(pool).await?;
     if server.timescaledb.is_none() {
         if server.available.is_none() {
             server.usable()?;
         }
-        pool.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.map_err(extension_failed)?;
+        sessions.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.map_err(extension_failed)?;
     }
     let edition = ServerInfo::read(pool).await?.usable()?;
     layout::refuse_downgrade(pool, edition).await?;
-    MIGRATOR.run(pool).await.map_err(|error| match error {
+    let standing = match history::read(pool).await? {
+        Some(applied) => history::compare(&applied)?,
+        None => Standing::Behind(0),
+    };
+    if let Standing::Newer(newer) = standing {
+        // What follows from the settings is that build's too, and this one must not turn it back.
+        return match settings {
+            None => {
+                history::warn_of(&newer);
+                tracing::warn!("there is nothing to migrate: the schema is that of a later onetape");
+                Ok(())
+            }
+            Some(_) => Err(history::of_a_later_build(OPERATION, "apply settings with that one", &newer)),
+        };
+    }
+    MIGRATOR.run(sessions).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(OPERATION)(error),
         other => StoreError::new(
@@ -78,40 +91,30 @@ fn extension_failed(error: sqlx::Error) -> StoreError {
     StoreError::new(error.kind(), error.operation(), message.to_owned()).with_source(error)
 }
 
-/// The migrations applied to the database; none where it has no schema at all.
-pub(crate) async fn applied(pool: &PgPool) -> Result<Option<Vec<AppliedMigration>>, StoreError> {
-    const OPERATION: &str = "read the applied migrations";
-    let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(pool)
-        .await
-        .map_err(failed(OPERATION))?;
-    if !exists {
-        return Ok(None);
+/// Applies settings to a schema that is exactly this build's.
+pub(crate) async fn apply_settings(pool: &Pool, settings: &Settings) -> Result<(), StoreError> {
+    verify(pool).await?;
+    let applied = history::read(pool).await?.unwrap_or_default();
+    match history::compare(&applied)? {
+        Standing::Newer(newer) => {
+            Err(history::of_a_later_build("apply the settings", "apply settings with that one", &newer))
+        }
+        Standing::Current | Standing::Behind(_) => layout::apply(pool, Some(settings)).await,
     }
-    let rows: Vec<(i64, String)> = sqlx::query_as(include_str!("queries/migrations.sql"))
-        .fetch_all(pool)
-        .await
-        .map_err(failed(OPERATION))?;
-    Ok(Some(
-        rows.into_iter().map(|(version, description)| AppliedMigration { version, description }).collect(),
-    ))
 }
 
-/// Refuses a database whose schema is missing, older or newer than this build's.
-pub(crate) async fn verify(pool: &PgPool) -> Result<(), StoreError> {
+/// Refuses a database whose schema this build cannot work with; warns of one that is newer.
+pub(crate) async fn verify(pool: &Pool) -> Result<(), StoreError> {
     let wrong = |message: String| Err(StoreError::new(StoreErrorKind::Schema, "check the schema", message));
-    let Some(applied) = applied(pool).await? else {
+    let Some(applied) = history::read(pool).await? else {
         return wrong(format!("the database has no schema: {MIGRATE_HINT}"));
     };
-    let applied: BTreeSet<i64> = applied.into_iter().map(|migration| migration.version).collect();
-    let known: BTreeSet<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
-    if let Some(newer) = applied.difference(&known).max() {
-        return wrong(format!(
-            "the schema has migration {newer}, which this build does not know: upgrade onetape"
-        ));
+    match history::compare(&applied)? {
+        Standing::Current => Ok(()),
+        Standing::Behind(missing) => wrong(format!("the schema lacks migration {missing}: {MIGRATE_HINT}")),
+        Standing::Newer(newer) => {
+            history::warn_of(&newer);
+            Ok(())
+        }
     }
-    if let Some(missing) = known.difference(&applied).next() {
-        return wrong(format!("the schema lacks migration {missing}: {MIGRATE_HINT}"));
-    }
-    Ok(())
 }

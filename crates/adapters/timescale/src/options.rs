@@ -1,38 +1,13 @@
-//! How to connect: what the URL says, what it may leave out, and what every session is set to.
+//! How to connect: what the URL says, and what it may leave out.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use onetape_ports::{StoreError, StoreErrorKind};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Executor, PgPool};
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::error::failed;
 use crate::tls;
-
-/// Most connections of one store.
-pub const MAX_CONNECTIONS: u32 = 10;
-/// How long a call waits for a connection.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What every session is set to. One statement, since poolers refuse settings in the start packet.
-///
-/// - statement_timeout bounds each statement; a stream is many short ones.
-/// - client_connection_check_interval ends a statement whose caller has gone.
-/// - jit, join_collapse_limit, constraint_exclusion: the frame's statement is planned anew for each
-///   instant, so that only the chunks it needs are looked at; these halve the time that takes. Chunks are
-///   excluded by TimescaleDB itself, and the tables' CHECKs exclude nothing.
-/// - cursor_tuple_fraction 0: streams come in index order, never from a sort of the whole range.
-const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES
-    ('timezone', 'UTC'),
-    ('statement_timeout', '60s'),
-    ('client_connection_check_interval', '5s'),
-    ('jit', 'off'),
-    ('join_collapse_limit', '1'),
-    ('constraint_exclusion', 'off'),
-    ('plan_cache_mode', 'force_custom_plan'),
-    ('cursor_tuple_fraction', '0')) AS setting (name, value)";
 
 /// Where a store is, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,23 +39,6 @@ pub(crate) fn parse(url: &str) -> Result<(PgConnectOptions, Place), StoreError> 
         database: options.get_database().unwrap_or_else(|| options.get_username()).to_owned(),
     };
     Ok((options, place))
-}
-
-/// A pool that has connected once, so that a wrong address or password shows at once.
-pub(crate) async fn pool(options: PgConnectOptions) -> Result<PgPool, StoreError> {
-    PgPoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A ping before each use would double the round trips; sqlx pings when a connection comes back.
-        .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(
-                async move { connection.execute(sqlx::query(SESSION).persistent(false)).await.map(drop) },
-            )
-        })
-        .connect_with(options)
-        .await
-        .map_err(failed("connect"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use sqlx::types::Json;
 use crate::candles::natural;
 use crate::error::{broken_row, failed, unfit};
 use crate::micros::Micros;
+use crate::session::Session;
 use crate::store::TimescaleStore;
 
 /// Most records in one statement.
@@ -36,6 +37,7 @@ impl QuarantineStore for TimescaleStore {
             let bytes: Vec<_> =
                 part.iter().map(|record| i64::try_from(record.payload_bytes).unwrap_or(i64::MAX)).collect();
             let received: Vec<_> = part.iter().map(|record| record.received_at.map(Micros)).collect();
+            let mut session = Session::single(self.writers(), WRITE).await?;
             let written = sqlx::query(include_str!("queries/insert_quarantine.sql"))
                 .bind(part.iter().map(|record| storable(&record.origin)).collect::<Vec<_>>())
                 .bind(names(|instrument| instrument.symbol().as_str()))
@@ -44,20 +46,23 @@ impl QuarantineStore for TimescaleStore {
                 .bind(part.iter().map(|record| storable(&record.payload)).collect::<Vec<_>>())
                 .bind(bytes)
                 .bind(received)
-                .execute(self.pool())
+                .execute(session.connection()?)
                 .await
                 .map_err(failed(WRITE))?;
+            session.commit().await?;
             new += written.rows_affected();
         }
         Ok(new)
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
+        let mut session = Session::single(self.readers(), READ).await?;
         let rows: Vec<QuarantineRow> = sqlx::query_as(include_str!("queries/quarantined.sql"))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(self.pool())
+            .fetch_all(session.connection()?)
             .await
             .map_err(failed(READ))?;
+        session.commit().await?;
         rows.into_iter().map(into_record).collect::<Result<_, _>>().map_err(broken_row(READ))
     }
 }

@@ -95,12 +95,12 @@ impl TimescaleStore {
     /// `Permission` where the role may not make roles or does not own the tables, and where a role of that name
     /// is there that no grant would restrict; `Schema` for a database that is not this build's.
     pub async fn setup_roles(&self, names: &RoleNames) -> Result<(), StoreError> {
-        let edition = ServerInfo::read(self.pool()).await?.usable()?;
-        migrate::verify(self.pool()).await?;
-        refuse_powers(self.pool(), names).await?;
-        make(self.pool(), names, edition).await?;
+        let edition = ServerInfo::read(self.admin()).await?.usable()?;
+        migrate::verify(self.admin()).await?;
+        refuse_powers(self.admin().sessions(APPLY)?, names).await?;
+        make(self.admin().sessions(APPLY)?, names, edition).await?;
         let work = async |connection: &mut PgConnection| bring_about(connection, names).await;
-        layout::transaction(self.pool(), APPLY, work).await.map_err(|error| match error.kind() {
+        layout::transaction(self.admin(), APPLY, work).await.map_err(|error| match error.kind() {
             StoreErrorKind::Permission => {
                 let message =
                     format!("{error}: let a superuser run `onetape db setup --roles` the first time");
@@ -115,7 +115,7 @@ impl TimescaleStore {
     /// # Errors
     /// What the server reports.
     pub async fn roles(&self) -> Result<Option<RoleNames>, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(failed(APPLY))?;
+        let mut connection = self.admin().sessions(APPLY)?.acquire().await.map_err(failed(APPLY))?;
         present(&mut connection).await
     }
 }

@@ -4,35 +4,70 @@
 //! came while BEGIN was on its way. Here a call that is cancelled closes the connection, and the server
 //! rolls back; that is rare, and a new connection is cheap.
 
-use onetape_ports::StoreError;
+use onetape_ports::{StoreError, StoreErrorKind};
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, PgConnection, PgPool, Postgres};
+use sqlx::{Executor, PgConnection, Postgres};
 
 use crate::error::failed;
+use crate::pools::Pool;
 
-/// Begins a transaction that writes; its statements are planned once, since they look at no chunk.
-pub(crate) const READ_WRITE: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
+/// Begins a transaction that writes.
+pub(crate) const READ_WRITE: &str = "BEGIN";
 /// Begins one whose statements all see the same state.
 pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// An open transaction.
+/// An open transaction, or a connection for statements that need none.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// None once it has ended.
     connection: Option<PoolConnection<Postgres>>,
     operation: &'static str,
+    is_transaction: bool,
+    /// The server's session is another one in the next transaction.
+    is_pooled: bool,
 }
 
 impl Session {
+    /// Begins a transaction. A connection that turns out to be lost is replaced by another: nothing has been done on it.
     pub(crate) async fn begin(
-        pool: &PgPool,
+        pool: &Pool,
         how: &'static str,
         operation: &'static str,
     ) -> Result<Self, StoreError> {
-        let connection = pool.acquire().await.map_err(failed(operation))?;
-        let mut session = Self { connection: Some(connection), operation };
-        session.run(how).await?;
+        let mut lost = 0;
+        loop {
+            let begun = Self::begin_on(pool, how, operation).await;
+            match begun {
+                Err(error) if is_lost(&error) && lost <= pool.size() => {
+                    tracing::debug!(%error, "a lost connection is replaced");
+                    lost += 1;
+                }
+                begun => return begun,
+            }
+        }
+    }
+
+    async fn begin_on(pool: &Pool, how: &'static str, operation: &'static str) -> Result<Self, StoreError> {
+        let mut session = Self {
+            connection: Some(pool.acquire(operation).await?),
+            operation,
+            is_transaction: true,
+            is_pooled: pool.in_transaction().is_some(),
+        };
+        match pool.in_transaction() {
+            Some(settings) => session.run(&with_settings(how, settings)).await?,
+            None => session.run(how).await?,
+        }
         Ok(session)
+    }
+
+    /// A connection for single statements. They are no transaction, except behind a pooler.
+    pub(crate) async fn single(pool: &Pool, operation: &'static str) -> Result<Self, StoreError> {
+        if pool.in_transaction().is_some() {
+            return Self::begin(pool, READ_WRITE, operation).await;
+        }
+        let connection = Some(pool.acquire(operation).await?);
+        Ok(Self { connection, operation, is_transaction: false, is_pooled: false })
     }
 
     /// The connection, for statements.
@@ -42,21 +77,24 @@ impl Session {
 
     /// Makes everything visible at once.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.end("COMMIT").await
+        self.end("COMMIT", "DEALLOCATE ALL; COMMIT").await
     }
 
     /// Undoes everything.
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await
+        self.end("ROLLBACK", "ROLLBACK; DEALLOCATE ALL").await
     }
 
-    async fn end(mut self, how: &'static str) -> Result<(), StoreError> {
-        self.run(how).await?;
+    /// Behind a pooler, statements that were prepared would be in the way of whoever gets the server's session next.
+    async fn end(mut self, how: &str, pooled: &str) -> Result<(), StoreError> {
+        if self.is_transaction {
+            self.run(if self.is_pooled { pooled } else { how }).await?;
+        }
         drop(self.connection.take());
         Ok(())
     }
 
-    async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+    async fn run(&mut self, statement: &str) -> Result<(), StoreError> {
         let operation = self.operation;
         self.connection()?.execute(statement).await.map(drop).map_err(failed(operation))
     }
@@ -64,9 +102,41 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.connection.take()
+            && self.is_transaction
+        {
             // Closes the socket; the server then ends the transaction.
             drop(connection.detach());
         }
+    }
+}
+
+/// The pool's settings come first, since a transaction may have its own.
+fn with_settings(how: &str, settings: &str) -> String {
+    let (begin, own) = how.split_once(';').unwrap_or((how, ""));
+    format!("{begin}{settings};{own}")
+}
+
+fn is_lost(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Connection | StoreErrorKind::Shutdown)
+        && !matches!(source(error), Some(sqlx::Error::PoolClosed))
+}
+
+fn source(error: &StoreError) -> Option<&sqlx::Error> {
+    std::error::Error::source(error).and_then(|source| source.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transactions_own_settings_come_after_the_pools() {
+        let settings = "; SET LOCAL a = '1'";
+        assert_eq!(with_settings("BEGIN", settings), "BEGIN; SET LOCAL a = '1';");
+        assert_eq!(
+            with_settings("BEGIN; SET LOCAL a = 0", settings),
+            "BEGIN; SET LOCAL a = '1'; SET LOCAL a = 0"
+        );
     }
 }

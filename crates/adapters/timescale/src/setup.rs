@@ -33,7 +33,7 @@ impl TimescaleStore {
         let (connect, place) = options::parse(url)?;
         create_database(connect, &place.database).await?;
         let store = Self::connect(url).await?;
-        let migrated = migrate::migrate(store.pool(), Some(settings)).await;
+        let migrated = migrate::migrate(store.admin(), Some(settings)).await;
         store.close().await;
         migrated
     }

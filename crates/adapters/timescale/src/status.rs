@@ -1,11 +1,12 @@
 //! What a database holds: server, schema, and how large each table is.
 
 use onetape_ports::StoreError;
-use sqlx::PgPool;
 
 use crate::edition::ServerInfo;
 use crate::error::failed;
-use crate::migrate::{self, AppliedMigration, MIGRATOR};
+use crate::migrate::{AppliedMigration, MIGRATOR, history};
+use crate::pools::Pool;
+use crate::session::Session;
 
 /// State of a store for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +34,9 @@ pub struct TableStatus {
     pub chunks: Option<u64>,
 }
 
-pub(crate) async fn read(pool: &PgPool) -> Result<StoreStatus, StoreError> {
+pub(crate) async fn read(pool: &Pool) -> Result<StoreStatus, StoreError> {
     let server = ServerInfo::read(pool).await?;
-    let applied = migrate::applied(pool).await?;
+    let applied = history::read(pool).await?.map(history::successful);
     let tables = match (&applied, &server.timescaledb) {
         (Some(_), Some(_)) => tables(pool).await?,
         _ => Vec::new(),
@@ -53,11 +54,14 @@ pub(crate) async fn read(pool: &PgPool) -> Result<StoreStatus, StoreError> {
     Ok(StoreStatus { server, applied, pending, tables })
 }
 
-async fn tables(pool: &PgPool) -> Result<Vec<TableStatus>, StoreError> {
+async fn tables(pool: &Pool) -> Result<Vec<TableStatus>, StoreError> {
+    const OPERATION: &str = "read the tables' sizes";
+    let mut session = Session::single(pool, OPERATION).await?;
     let rows: Vec<(String, i64, i64, Option<i64>)> = sqlx::query_as(include_str!("queries/tables.sql"))
-        .fetch_all(pool)
+        .fetch_all(session.connection()?)
         .await
-        .map_err(failed("read the tables' sizes"))?;
+        .map_err(failed(OPERATION))?;
+    session.commit().await?;
     let natural = |number: i64| u64::try_from(number).unwrap_or(0);
     let table = |(name, rows, bytes, chunks): (String, i64, i64, Option<i64>)| TableStatus {
         name,

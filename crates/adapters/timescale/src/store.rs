@@ -1,23 +1,23 @@
-//! The store itself: a pool of connections, on which every port is implemented.
+//! The store itself: pools of connections, on which every port is implemented.
 
 use std::fmt;
 use std::sync::Arc;
 
 use onetape_ports::StoreError;
-use sqlx::PgPool;
 
 use crate::edition::{Edition, ServerInfo};
-use crate::error::failed;
 use crate::layout;
 use crate::migrate;
 use crate::options::{self, Place};
+use crate::pools::{Connections, Pool, Pools};
+use crate::session::Session;
 use crate::settings::{self, Settings};
 use crate::status::{self, StoreStatus};
 
 /// Market data in TimescaleDB. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct TimescaleStore {
-    pool: PgPool,
+    connections: Connections,
     place: Arc<Place>,
 }
 
@@ -31,9 +31,17 @@ impl TimescaleStore {
     /// # Errors
     /// `Invalid` for a URL that cannot be read, or asks for less, and for a certificate that is refused; else what the server reports. No error names the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::connect_with(url, &Pools::default()).await
+    }
+
+    /// The same with other than the default pools.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); `Invalid` for a pool without connections.
+    pub async fn connect_with(url: &str, pools: &Pools) -> Result<Self, StoreError> {
         let (connect, place) = options::parse(url)?;
-        let pool = options::pool(connect).await?;
-        Ok(Self { pool, place: Arc::new(place) })
+        let connections = Connections::open(connect, pools).await?;
+        Ok(Self { connections, place: Arc::new(place) })
     }
 
     /// Connects, brings the schema up to date and disconnects.
@@ -48,13 +56,14 @@ impl TimescaleStore {
     }
 
     /// Brings the schema up to date, creating the extension where it is missing, and then what follows from
-    /// the server's edition and the settings. Doing it again changes nothing.
+    /// the server's edition and the settings. Doing it again changes nothing. A schema that a later build has
+    /// added to is left as it is, with a warning in the log.
     ///
     /// # Errors
-    /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is newer than this build;
-    /// `Permission` when the role may not create it.
+    /// `Schema` when the server lacks TimescaleDB or is too old, or the schema is not one that migrations of
+    /// this build lead to; `Permission` when the role may not create it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::migrate(&self.pool, None).await
+        migrate::migrate(self.admin(), None).await
     }
 
     /// The settings that were applied last.
@@ -62,27 +71,30 @@ impl TimescaleStore {
     /// # Errors
     /// What the server reports; `Schema` where the database has not been migrated.
     pub async fn settings(&self) -> Result<Settings, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(failed("read the settings"))?;
-        settings::applied(&mut connection).await
+        let mut session = Session::single(self.admin(), "read the settings").await?;
+        let settings = settings::applied(session.connection()?).await?;
+        session.commit().await?;
+        Ok(settings)
     }
 
     /// Applies settings: chunk lengths for new chunks, and on the Community edition the server's policies.
     /// Applying the same again changes nothing.
     ///
     /// # Errors
-    /// What the server reports; `Schema` where the database has not been migrated.
+    /// What the server reports; `Schema` where the database has not been migrated, or by a later build.
     pub async fn apply_settings(&self, settings: &Settings) -> Result<(), StoreError> {
-        layout::apply(&self.pool, Some(settings)).await
+        migrate::apply_settings(self.admin(), settings).await
     }
 
-    /// Makes sure that server and schema are those this build works with.
+    /// Makes sure that server and schema are those this build works with. A schema that a later build has added
+    /// to is, with a warning in the log.
     ///
     /// # Errors
     /// `Schema` with what to do.
     pub async fn verify(&self) -> Result<Edition, StoreError> {
         let edition = self.server().await?.usable()?;
-        migrate::verify(&self.pool).await?;
-        layout::refuse_downgrade(&self.pool, edition).await?;
+        migrate::verify(self.admin()).await?;
+        layout::refuse_downgrade(self.admin(), edition).await?;
         Ok(edition)
     }
 
@@ -91,7 +103,7 @@ impl TimescaleStore {
     /// # Errors
     /// What the server reports.
     pub async fn server(&self) -> Result<ServerInfo, StoreError> {
-        ServerInfo::read(&self.pool).await
+        ServerInfo::read(self.admin()).await
     }
 
     /// Server, schema and the size of every table.
@@ -99,16 +111,27 @@ impl TimescaleStore {
     /// # Errors
     /// What the server reports.
     pub async fn status(&self) -> Result<StoreStatus, StoreError> {
-        status::read(&self.pool).await
+        status::read(self.admin()).await
     }
 
     /// Closes all connections, waiting for calls under way. Later calls fail with `Shutdown`.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// For reads.
+    pub(crate) fn readers(&self) -> &Pool {
+        &self.connections.reader
+    }
+
+    /// For the tape and the quarantine.
+    pub(crate) fn writers(&self) -> &Pool {
+        &self.connections.writer
+    }
+
+    /// For everything about the store itself.
+    pub(crate) fn admin(&self) -> &Pool {
+        &self.connections.admin
     }
 }
 

@@ -77,7 +77,7 @@ impl TradeRow {
 impl TradeStore for TimescaleStore {
     fn stream_trades(&self, query: TimeQuery) -> RowStream<'_, Trade> {
         let instrument = query.instrument.clone();
-        cursor::rows(self.pool(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
+        cursor::rows(self.readers(), READ, instrument, move |bounds| ROWS.request(&query, bounds), decode)
     }
 }
 

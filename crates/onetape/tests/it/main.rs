@@ -1,6 +1,8 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
 mod indicators;
+#[cfg(feature = "timescale")]
+mod model;
 mod push;
 mod quality;
 mod round_trips;

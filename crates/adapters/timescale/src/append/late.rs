@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::time::Timestamp;
 use onetape_ports::StoreError;
-use sqlx::PgPool;
 
 use crate::error::failed;
 use crate::micros::Micros;
+use crate::pools::Pool;
 use crate::session::Session;
 
 const DECOMPRESS: &str = "decompress a chunk";
@@ -32,16 +32,18 @@ pub(super) fn is_limit(error: &StoreError) -> bool {
 }
 
 /// Decompresses the chunks that a batch's rows belong to; says how many.
-pub(super) async fn decompress(pool: &PgPool, batch: &TapeBatch) -> Result<usize, StoreError> {
+pub(super) async fn decompress(pool: &Pool, batch: &TapeBatch) -> Result<usize, StoreError> {
     let mut decompressed = 0;
     for (table, times) in times(&batch.changes) {
         let times: Vec<Micros> = times.into_iter().map(Micros).collect();
+        let mut session = Session::single(pool, DECOMPRESS).await?;
         let chunks: Vec<String> = sqlx::query_scalar(include_str!("../queries/compressed_chunks_at.sql"))
             .bind(&table)
             .bind(times)
-            .fetch_all(pool)
+            .fetch_all(session.connection()?)
             .await
             .map_err(failed(DECOMPRESS))?;
+        session.commit().await?;
         for chunk in chunks {
             tracing::warn!(
                 chunk.table = table,

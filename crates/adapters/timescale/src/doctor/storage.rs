@@ -41,7 +41,7 @@ impl Examination<'_> {
         let (finished, differences, holds): (Option<Micros>, Option<i64>, bool) =
             sqlx::query_as(include_str!("../queries/doctor/maintenance.sql"))
                 .bind(Micros(now.plus(-Period::DAY.micros())))
-                .fetch_one(self.store.pool())
+                .fetch_one(self.store.admin().sessions(EXAMINE)?)
                 .await
                 .map_err(failed(EXAMINE))?;
         let finished = finished.map(|Micros(finished)| finished);
@@ -60,7 +60,7 @@ impl Examination<'_> {
     }
 
     pub(super) async fn tables(&mut self, edition: Edition) -> Result<(), StoreError> {
-        let sizes = status::read(self.store.pool()).await?.tables;
+        let sizes = status::read(self.store.admin()).await?.tables;
         let chunks = self.chunks().await?;
         for table in sizes {
             let own = chunks.get(&table.name).copied().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Examination<'_> {
 
     async fn chunks(&self) -> Result<BTreeMap<String, Chunks>, StoreError> {
         let rows: Vec<ChunkRow> = sqlx::query_as(include_str!("../queries/doctor/chunks.sql"))
-            .fetch_all(self.store.pool())
+            .fetch_all(self.store.admin().sessions(EXAMINE)?)
             .await
             .map_err(failed(EXAMINE))?;
         let natural = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -120,7 +120,7 @@ impl Examination<'_> {
     async fn compressed(&self, name: &str) -> Result<(u64, u64), StoreError> {
         let (before, after): (i64, i64) = sqlx::query_as(include_str!("../queries/doctor/compression.sql"))
             .bind(name)
-            .fetch_one(self.store.pool())
+            .fetch_one(self.store.admin().sessions(EXAMINE)?)
             .await
             .map_err(failed(EXAMINE))?;
         Ok((u64::try_from(before).unwrap_or(0), u64::try_from(after).unwrap_or(0)))

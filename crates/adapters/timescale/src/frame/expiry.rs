@@ -4,7 +4,7 @@ use onetape_domain::expiry::Expiry;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ports::StoreError;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use crate::error::failed;
 use crate::micros::Micros;
@@ -16,11 +16,14 @@ const BOOKS: &str = "order_book_snapshots";
 const IMBALANCES: &str = "order_book_imbalances";
 const COVERAGE: &str = "stream_coverage";
 
-pub(super) async fn read(pool: &PgPool, instrument: &Instrument) -> Result<Expiry, StoreError> {
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+) -> Result<Expiry, StoreError> {
     let rows: Vec<(Micros, String, Micros)> = sqlx::query_as(include_str!("../queries/expiry.sql"))
         .bind(instrument.symbol().as_str())
         .bind(instrument.exchange().as_str())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(failed(READ))?;
     let Some(first) = rows.first().map(|(Micros(first), ..)| *first) else { return Ok(Expiry::NOTHING) };

@@ -1,1 +1,1 @@
-SELECT version, description FROM _sqlx_migrations WHERE success ORDER BY version
+SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY version
