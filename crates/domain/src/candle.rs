@@ -233,7 +233,10 @@ pub fn roll_up<'a>(
 }
 
 /// Merges one part into the period it belongs to.
-pub(crate) fn merge_into(
+///
+/// # Errors
+/// A violation when the volume needs more than 28 digits; the period then stays as it was.
+pub fn merge_into(
     periods: &mut std::collections::BTreeMap<Timestamp, Ohlcv>,
     open_time: Timestamp,
     part: &Ohlcv,

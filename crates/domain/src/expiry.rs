@@ -1,7 +1,7 @@
 //! What retention has taken: from where on an instrument's rows are still there, and which sections of an
 //! answer that leaves incomplete.
 
-use crate::candle::{Candle, CandleState};
+use crate::candle::Candle;
 use crate::frame::{CandleSection, FrameShape, InferenceDataFrame};
 use crate::quality::{Quality, Tier};
 use crate::time::{Timeframe, Timestamp};
@@ -41,7 +41,7 @@ impl Expiry {
         if !self.touches(as_of) {
             return;
         }
-        let open_from = closed(&frame.ohlcv_1s).last().map_or(as_of, Candle::close_time);
+        let open_from = frame.ohlcv_1s.closed().last().map_or(as_of, Candle::close_time);
         for timeframe in Timeframe::ALL {
             self.mark_candles(frame.section_mut(timeframe), timeframe, shape.candles, open_from);
         }
@@ -71,7 +71,7 @@ impl Expiry {
         wanted: usize,
         open_from: Timestamp,
     ) {
-        let short = closed(section).len() < wanted && self.candles[timeframe.index()].is_some();
+        let short = section.closed().len() < wanted && self.candles[timeframe.index()].is_some();
         let lacks_trades = self.trades.is_some_and(|dropped| open_from < dropped);
         if short || lacks_trades || self.lost_coverage(section.rows.first().map(Candle::open_time)) {
             expire(&mut section.quality);
@@ -94,11 +94,6 @@ impl Expiry {
     fn lost_coverage(&self, begin: Option<Timestamp>) -> bool {
         self.coverage.zip(begin).is_some_and(|(dropped, begin)| begin < dropped)
     }
-}
-
-fn closed(section: &CandleSection) -> &[Candle] {
-    let forming = section.rows.partition_point(|candle| candle.state() != CandleState::Forming);
-    &section.rows[..forming]
 }
 
 fn expire(quality: &mut Quality) {

@@ -115,6 +115,27 @@ pub struct CandleSection {
     pub quality: Quality,
 }
 
+impl CandleSection {
+    /// The closed ones.
+    pub fn closed(&self) -> &[Candle] {
+        let forming = self.rows.partition_point(|candle| candle.state() != CandleState::Forming);
+        &self.rows[..forming]
+    }
+
+    /// Puts flat rows into the covered slots without trades, as [`fill_flat`] does, and measures anew. What
+    /// retention took stays taken.
+    pub fn fill_flat(&mut self, timeframe: Timeframe, slots: usize, covered: &Intervals, end: Timestamp) {
+        let closed = self.closed();
+        let mut rows = fill_flat(closed, timeframe, slots, covered, end);
+        rows.extend_from_slice(&self.rows[closed.len()..]);
+        let tier = self.quality.tier;
+        *self = candle_section(rows, covered, Some(end));
+        if tier == Tier::Expired {
+            self.quality.tier = tier;
+        }
+    }
+}
+
 /// What the seed calls the metadata: decided by the route and the wall clock, so not canonical.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrameMetadata {
@@ -196,16 +217,7 @@ impl InferenceDataFrame {
     /// stored rows.
     pub fn fill_flat(&mut self, slots: usize, covered: &Intervals, end: Timestamp) {
         for timeframe in Timeframe::ALL {
-            let section = self.section_mut(timeframe);
-            let forming = section.rows.partition_point(|candle| candle.state() != CandleState::Forming);
-            let forming = section.rows.split_off(forming);
-            let mut rows = fill_flat(&section.rows, timeframe, slots, covered, end);
-            rows.extend(forming);
-            let tier = section.quality.tier;
-            *section = candle_section(rows, covered, Some(end));
-            if tier == Tier::Expired {
-                section.quality.tier = tier;
-            }
+            self.section_mut(timeframe).fill_flat(timeframe, slots, covered, end);
         }
     }
 

@@ -102,10 +102,7 @@ pub async fn setup_roles(url: &str, prefix: &str) -> Result<(), OpenError> {
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
             let names = onetape_timescale::RoleNames::with_prefix(prefix).map_err(OpenError::Settings)?;
-            let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
-            let done = store.setup_roles(&names).await;
-            store.close().await;
-            of(url, done)
+            with_store(url, &address, async |store| store.setup_roles(&names).await).await
         }
         #[cfg(not(feature = "timescale"))]
         StoreUrl::Postgres(_) => {
@@ -124,10 +121,7 @@ pub async fn doctor(url: &str) -> Result<onetape_timescale::DoctorReport, OpenEr
     let StoreUrl::Postgres(address) = url.parse()? else {
         return Err(OpenError::NothingToMaintain);
     };
-    let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
-    let report = store.doctor(&onetape_memory::SystemClock::new()).await;
-    store.close().await;
-    of(url, report)
+    with_store(url, &address, async |store| store.doctor(&onetape_memory::SystemClock::new()).await).await
 }
 
 /// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
@@ -143,10 +137,8 @@ pub async fn maintain(
     let StoreUrl::Postgres(address) = url.parse()? else {
         return Err(OpenError::NothingToMaintain);
     };
-    let store = of(url, onetape_timescale::TimescaleStore::connect(&address).await)?;
-    let maintained = store.maintain(&onetape_memory::SystemClock::new(), audit).await;
-    store.close().await;
-    of(url, maintained)
+    let clock = onetape_memory::SystemClock::new();
+    with_store(url, &address, async |store| store.maintain(&clock, audit).await).await
 }
 
 /// Brings the tables of an existing database up to this version. Those that a later version has added to stay as
@@ -189,12 +181,23 @@ fn of<T>(url: &str, result: Result<T, onetape_ports::StoreError>) -> Result<T, O
     result.map_err(|source| OpenError::Store { store, source })
 }
 
+/// Connects, does what is to be done, and closes the store whatever came of it.
+#[cfg(feature = "timescale")]
+async fn with_store<T>(
+    url: &str,
+    address: &str,
+    work: impl AsyncFnOnce(&onetape_timescale::TimescaleStore) -> Result<T, onetape_ports::StoreError>,
+) -> Result<T, OpenError> {
+    let store = of(url, onetape_timescale::TimescaleStore::connect(address).await)?;
+    let done = work(&store).await;
+    store.close().await;
+    of(url, done)
+}
+
 #[cfg(feature = "timescale")]
 async fn timescale_status(url: &str, address: &str) -> Result<StoreStatus, OpenError> {
-    let store = of(url, onetape_timescale::TimescaleStore::connect(address).await)?;
-    let status = of(url, store.status().await);
-    store.close().await;
-    let onetape_timescale::StoreStatus { server, applied, pending, tables } = status?;
+    let status = with_store(url, address, async |store| store.status().await).await?;
+    let onetape_timescale::StoreStatus { server, applied, pending, tables } = status;
     let named = |name: &str, value: Option<String>| value.map(|value| (name.to_owned(), value));
     let facts = [
         named("PostgreSQL", Some(server.postgres)),

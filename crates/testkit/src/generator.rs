@@ -7,7 +7,7 @@ pub mod market;
 pub mod rng;
 pub mod tape;
 
-pub use history::history;
+pub use history::{history, plain_trade};
 pub use market::{Ids, Market};
 pub use rng::Rng;
 pub use tape::binance_tape_lines;

@@ -13,18 +13,15 @@ use onetape_domain::candle::{Candle, Ohlcv};
 use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::{CoverageRow, CoverageState, Stream};
-use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::engine::{InstrumentEngine, Outcome};
 use onetape_domain::frame::{FrameShape, assemble};
 use onetape_domain::indicator::IndicatorSet;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
-use onetape_domain::trade::{Side, Trade, TradeKey};
 use onetape_domain::venue::VenueRules;
 use onetape_memory::{CacheConfig, MemoryCache, MemoryStore};
 use onetape_ports::{CandleQuery, FrameQuery, FrameStore, HotCache, Knowledge, Selection, TapeStore};
-use onetape_testkit::generator::{Market, history};
-use rust_decimal::Decimal;
+use onetape_testkit::generator::{Market, history, plain_trade};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 
@@ -122,25 +119,12 @@ fn report(what: &str, count: i64, took: Duration) {
     println!("{what}: {rate:.0} a second ({:?} each)", took / u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-fn trade(time: Timestamp, id: i64) -> Outcomes<Trade> {
-    Ok(Trade {
-        key: TradeKey { event_time: time, sequence: id, index: 0 },
-        trade_id: id.to_string().into(),
-        price: Price::try_new("price", Decimal::new(250_000 + id % 977, 2))?,
-        size: Quantity::try_new("size", Decimal::new(1 + id % 9_999, 4))?,
-        side: if id % 2 == 0 { Side::Buy } else { Side::Sell },
-        aggregate: None,
-        received_at: time,
-        available_at: time,
-    })
-}
-
 /// Applies trades 10 µs apart, each a message of its own.
 fn apply_trades(cache: &MemoryCache, instrument: &Instrument, from: Timestamp, count: i64) {
     let mut stamp = from;
     for id in 0..count {
         stamp = stamp.plus(10);
-        let Ok(trade) = trade(stamp, id) else { continue };
+        let Ok(trade) = plain_trade(stamp, id) else { continue };
         cache.apply(instrument, &Changes { trades: vec![trade], ..Changes::default() }, stamp);
     }
 }
@@ -187,11 +171,11 @@ fn message(stamp: Timestamp) -> Changes {
     let mut changes = Changes::default();
     let number = stamp.micros() / 500;
     if number % 20 == 0 {
-        changes.trades.extend(trade(stamp, number));
+        changes.trades.extend(plain_trade(stamp, number));
     }
     let second = stamp.floor_second();
     if stamp.since(second) < 500
-        && let Ok(last) = trade(second.plus(-1), number)
+        && let Ok(last) = plain_trade(second.plus(-1), number)
     {
         let candle = Candle::closed(Timeframe::S1, second.plus(-SECOND), Ohlcv::of_trade(&last), 1, stamp);
         changes.candles.extend(candle.map(|candle| CandleChange { candle, replaces: None }));
@@ -227,7 +211,8 @@ fn full_cache(instrument: &Instrument) -> Outcomes<(MemoryCache, Timestamp)> {
 /// Appends trades to a store in batches of 1,000, then reads frames of it.
 fn append(instrument: &Instrument) -> Outcomes<()> {
     let (store, clock, mut before) = (MemoryStore::new(), history(instrument, MIDNIGHT, 1)?.0, None);
-    let trades = (0..UPDATES).map(|id| trade(MIDNIGHT.plus(id * 100), id)).collect::<Outcomes<Vec<_>>>()?;
+    let trades =
+        (0..UPDATES).map(|id| plain_trade(MIDNIGHT.plus(id * 100), id)).collect::<Result<Vec<_>, _>>()?;
     let batches: Vec<TapeBatch> = trades
         .chunks(1_000)
         .map(|trades| TapeBatch {
@@ -246,7 +231,7 @@ fn append(instrument: &Instrument) -> Outcomes<()> {
     let candles: Vec<CandleChange> = (0..1_000_000)
         .filter_map(|second| {
             let open_time = MIDNIGHT.plus(second * SECOND);
-            let ohlcv = Ohlcv::of_trade(&trade(open_time, second).ok()?);
+            let ohlcv = Ohlcv::of_trade(&plain_trade(open_time, second).ok()?);
             let candle = Candle::closed(Timeframe::S1, open_time, ohlcv, 1, open_time.plus(SECOND + 500_000));
             candle.ok().map(|candle| CandleChange { candle, replaces: None })
         })

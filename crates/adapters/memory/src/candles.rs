@@ -255,6 +255,11 @@ impl CandleSeries {
         before - self.replaced_len()
     }
 
+    /// Whether the lens sees every candle in its current version.
+    pub(crate) fn shows_all(&self, lens: Lens) -> bool {
+        self.chunks.iter().all(|chunk| chunk.shows_all(lens))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -76,6 +76,10 @@ impl Examination<'_> {
         self.unless_failed("tables", checked);
     }
 
+    fn pool(&self) -> Result<&sqlx::PgPool, StoreError> {
+        self.store.admin().sessions(EXAMINE)
+    }
+
     fn unless_failed(&mut self, check: &'static str, checked: Result<(), StoreError>) {
         let Err(error) = checked else { return };
         self.report.findings.push(Finding::warning(

@@ -2,6 +2,7 @@
 
 use onetape_domain::violation::Violations;
 use onetape_ports::{StoreError, StoreErrorKind};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 use crate::tls;
@@ -22,6 +23,11 @@ pub(crate) fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Sto
         let (kind, message) = classify(&error);
         StoreError::new(kind, operation, message).with_source(error)
     }
+}
+
+/// What the server said, where a failure is its answer.
+pub(crate) fn answer(error: &StoreError) -> Option<&dyn DatabaseError> {
+    std::error::Error::source(error)?.downcast_ref::<sqlx::Error>()?.as_database_error()
 }
 
 /// A stored row that breaks a rule of its model.

@@ -93,28 +93,31 @@ fn extension_failed(error: sqlx::Error) -> StoreError {
 
 /// Applies settings to a schema that is exactly this build's.
 pub(crate) async fn apply_settings(pool: &Pool, settings: &Settings) -> Result<(), StoreError> {
-    verify(pool).await?;
-    let applied = history::read(pool).await?.unwrap_or_default();
-    match history::compare(&applied)? {
-        Standing::Newer(newer) => {
+    match verified(pool).await? {
+        Some(newer) => {
             Err(history::of_a_later_build("apply the settings", "apply settings with that one", &newer))
         }
-        Standing::Current | Standing::Behind(_) => layout::apply(pool, Some(settings)).await,
+        None => layout::apply(pool, Some(settings)).await,
     }
 }
 
 /// Refuses a database whose schema this build cannot work with; warns of one that is newer.
 pub(crate) async fn verify(pool: &Pool) -> Result<(), StoreError> {
+    if let Some(newer) = verified(pool).await? {
+        history::warn_of(&newer);
+    }
+    Ok(())
+}
+
+/// What a later build has added to a schema that this build can work with; none where nothing was.
+async fn verified(pool: &Pool) -> Result<Option<Vec<AppliedMigration>>, StoreError> {
     let wrong = |message: String| Err(StoreError::new(StoreErrorKind::Schema, "check the schema", message));
     let Some(applied) = history::read(pool).await? else {
         return wrong(format!("the database has no schema: {MIGRATE_HINT}"));
     };
     match history::compare(&applied)? {
-        Standing::Current => Ok(()),
+        Standing::Current => Ok(None),
         Standing::Behind(missing) => wrong(format!("the schema lacks migration {missing}: {MIGRATE_HINT}")),
-        Standing::Newer(newer) => {
-            history::warn_of(&newer);
-            Ok(())
-        }
+        Standing::Newer(newer) => Ok(Some(newer)),
     }
 }

@@ -9,7 +9,7 @@ use onetape_ports::{StoreError, StoreErrorKind};
 use sqlx::{PgConnection, PgPool};
 
 use crate::edition::{Edition, ServerInfo};
-use crate::error::failed;
+use crate::error::{answer, failed};
 use crate::layout;
 use crate::migrate;
 use crate::store::TimescaleStore;
@@ -153,8 +153,7 @@ async fn make(pool: &PgPool, names: &RoleNames, edition: Edition) -> Result<(), 
 }
 
 fn is_there_already(error: &StoreError) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<sqlx::Error>());
-    let code = source.and_then(sqlx::Error::as_database_error).and_then(|error| error.code());
+    let code = answer(error).and_then(|answer| answer.code());
     // duplicate_object, unique_violation
     matches!(code.as_deref(), Some("42710" | "23505"))
 }

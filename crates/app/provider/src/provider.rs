@@ -11,7 +11,7 @@ use onetape_domain::coverage::Stream;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{
     CandleSection, DataSource, FrameMetadata, FrameParts, FrameShape, InferenceDataFrame, assemble,
-    candle_section, fill_flat,
+    candle_section,
 };
 use onetape_domain::instrument::Instrument;
 use onetape_domain::quality::{Quality, Tier};
@@ -195,17 +195,14 @@ impl UnifiedDataProvider {
         let mut candles = BTreeMap::new();
         for timeframe in timeframes {
             let closed = &answer.parts.candles[timeframe.index()];
-            let mut rows = match (request.fill, end) {
-                (FillPolicy::Flat, Some(end)) => fill_flat(closed, *timeframe, request.limit, &covered, end),
-                _ => closed[closed.len().saturating_sub(request.limit)..].to_vec(),
-            };
+            let mut rows = closed[closed.len().saturating_sub(request.limit)..].to_vec();
             rows.extend_from_slice(&forming[timeframe.index()]);
             let mut section = candle_section(rows, &covered, end);
             if expiry.touches(answer.as_of) {
-                // What is filled in is no candle that was kept.
-                let short = closed.len() < request.limit && request.fill == FillPolicy::Flat;
-                let wanted = if short { usize::MAX } else { request.limit };
-                expiry.mark_candles(&mut section, *timeframe, wanted, open_from);
+                expiry.mark_candles(&mut section, *timeframe, request.limit, open_from);
+            }
+            if let Some(end) = end.filter(|_| request.fill == FillPolicy::Flat) {
+                section.fill_flat(*timeframe, request.limit, &covered, end);
             }
             candles.insert(*timeframe, section);
         }

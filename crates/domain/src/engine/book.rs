@@ -212,7 +212,7 @@ impl BookStream {
         coverage: &mut StreamCoverage,
         changes: &mut Changes,
     ) {
-        if self.book.fit(diff) != Fit::Connects {
+        if !self.book.has_snapshot() {
             // The book it connected to could not be sampled.
             self.buffer(diff, sent_at, received_at);
             return;

@@ -1,9 +1,8 @@
 //! A3 and A4: published candles rolled up, directly and in steps.
 
 use onetape_domain::candle::{Ohlcv, roll_up};
-use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::time::{Timeframe, Timestamp};
-use onetape_domain::trade::TradeKey;
+use onetape_domain::validator::{DataValidator, RawCandle};
 
 use crate::tape::{data_dir, golden};
 use crate::zip;
@@ -12,20 +11,9 @@ type Row = (Timestamp, Ohlcv);
 
 /// A candle of the fields open, high, low, close, volume.
 fn candle(open_time: Timestamp, timeframe: Timeframe, fields: &[String]) -> Row {
-    let price = |i: usize| Price::parse("price", &fields[i]).expect("price");
-    let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
-    let ohlcv = Ohlcv {
-        open: price(0),
-        high: price(1),
-        low: price(2),
-        close: price(3),
-        volume: Quantity::parse("volume", &fields[4]).expect("volume"),
-        taker_buy_volume: None,
-        trade_count: 0,
-        first: key(open_time),
-        last: key(timeframe.close_time(open_time).plus(-1)),
-    };
-    (open_time, ohlcv)
+    let [open, high, low, close, volume] = std::array::from_fn(|at| fields[at].clone());
+    let raw = RawCandle { open_time: open_time.micros(), open, high, low, close, volume, trade_count: 0 };
+    (open_time, *DataValidator::validate_ohlcv(timeframe, &raw).expect("candle").ohlcv())
 }
 
 fn from_golden(name: &str, timeframe: Timeframe) -> Vec<Row> {

@@ -34,7 +34,7 @@ pub fn history(
         let rows = &mut parts.candles[timeframe.index()];
         for back in (1..=i64::from(candles)).rev() {
             let open_time = end.plus(-back * timeframe.micros());
-            let ohlcv = Ohlcv::of_trade(&trade(open_time, back)?);
+            let ohlcv = Ohlcv::of_trade(&plain_trade(open_time, back)?);
             rows.push(Candle::closed(timeframe, open_time, ohlcv, 1, timeframe.close_time(open_time))?);
         }
         let last = &rows[rows.len().saturating_sub(MAX_WINDOW)..];
@@ -54,7 +54,11 @@ pub fn history(
     Ok((clock(instrument, end)?, parts))
 }
 
-fn trade(time: Timestamp, id: i64) -> Result<Trade, Violations> {
+/// A trade like many others, known at once.
+///
+/// # Errors
+/// Never for ids from 0 on.
+pub fn plain_trade(time: Timestamp, id: i64) -> Result<Trade, Violations> {
     Ok(Trade {
         key: TradeKey { event_time: time, sequence: id, index: 0 },
         trade_id: id.to_string().into(),

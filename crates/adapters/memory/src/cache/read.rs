@@ -127,7 +127,7 @@ impl Ring {
     fn closes(&self, lens: Lens) -> Option<Arc<Closes>> {
         let found = || self.find_closes(lens).map(|closes| Arc::new(closes.into()));
         match lens {
-            Lens::Recorded(as_of) if self.newest <= as_of => self.newest_closes.get_or_init(found).clone(),
+            Lens::Recorded(_) if self.series.shows_all(lens) => self.newest_closes.get_or_init(found).clone(),
             _ => found(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use onetape_domain::candle::{Candle, Ohlcv};
+use onetape_domain::candle::{Candle, Ohlcv, merge_into};
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::frame::FrameParts;
@@ -33,8 +33,7 @@ pub(super) struct Ring {
     pub(super) older_closes: Arc<[f64]>,
     /// Whether those are all there are.
     pub(super) all_closes: bool,
-    /// The last stamp of all versions, and the closes seen from then on, once somebody asked.
-    pub(super) newest: Timestamp,
+    /// The closes seen once every version is, kept for the next one who asks.
     pub(super) newest_closes: OnceLock<Option<Arc<Closes>>>,
 }
 
@@ -45,7 +44,6 @@ impl Ring {
             kept_from: None,
             older_closes: Arc::new([]),
             all_closes: true,
-            newest: FIRST,
             newest_closes: OnceLock::new(),
         }
     }
@@ -64,7 +62,6 @@ impl Ring {
     }
 
     fn put(&mut self, candle: Candle) {
-        self.newest = self.newest.max(stamp(&candle));
         self.newest_closes = OnceLock::new();
         if self.kept_from.is_none_or(|from| from <= candle.open_time()) {
             self.series.put(candle);
@@ -175,7 +172,6 @@ impl State {
             let before = context.iter().filter(|candle| candle.open_time() < kept);
             let known = before.clone().count();
             before.for_each(|candle| {
-                seconds.newest = seconds.newest.max(stamp(candle));
                 seconds.series.put(*candle);
             });
             seconds.kept_from = Some(first);
@@ -208,12 +204,9 @@ impl State {
         let from = self.closed_until();
         for trade in trades.into_iter().filter(|trade| trade.key.event_time >= from) {
             let Some(seconds) = &mut self.open_seconds else { return };
-            let part = Ohlcv::of_trade(trade);
             let second = trade.key.event_time.floor_second();
-            let sum = seconds.get(&second).map_or(Some(part), |sum| sum.merge(&part));
-            match sum {
-                Some(sum) => drop(Arc::make_mut(seconds).insert(second, sum)),
-                None => self.open_seconds = None,
+            if merge_into(Arc::make_mut(seconds), second, &Ohlcv::of_trade(trade)).is_err() {
+                self.open_seconds = None;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One instrument live: an engine in front of a cache, a store behind it, and the naive model of both.
 
 use futures::FutureExt;
-use onetape_domain::candle::Ohlcv;
+use onetape_domain::candle::{Ohlcv, merge_into};
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::{InstrumentEngine, Outcome};
 use onetape_domain::frame::{FrameParts, FrameShape, InferenceDataFrame, assemble};
@@ -55,9 +55,8 @@ fn frame(as_of: Timestamp, shape: FrameShape, parts: &FrameParts) -> InferenceDa
 /// The same parts with all open trades summed up by second, as the cache may bring them.
 pub(crate) fn summed(mut parts: FrameParts) -> FrameParts {
     for trade in std::mem::take(&mut parts.open_trades) {
-        let part = Ohlcv::of_trade(&trade);
-        let second = parts.open_seconds.entry(trade.key.event_time.floor_second());
-        second.and_modify(|sum| *sum = sum.merge(&part).expect("few digits")).or_insert(part);
+        let second = trade.key.event_time.floor_second();
+        merge_into(&mut parts.open_seconds, second, &Ohlcv::of_trade(&trade)).expect("few digits");
     }
     parts
 }

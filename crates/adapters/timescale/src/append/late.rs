@@ -11,7 +11,7 @@ use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::time::Timestamp;
 use onetape_ports::StoreError;
 
-use crate::error::failed;
+use crate::error::{answer, failed};
 use crate::micros::Micros;
 use crate::pools::Pool;
 use crate::session::Session;
@@ -24,9 +24,7 @@ const LIMIT_EXCEEDED: &str = "53400";
 
 /// Whether the server refused a transaction for the rows it would have had to decompress.
 pub(super) fn is_limit(error: &StoreError) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<sqlx::Error>());
-    let database = source.and_then(sqlx::Error::as_database_error);
-    database.is_some_and(|error| {
+    answer(error).is_some_and(|error| {
         error.code().as_deref() == Some(LIMIT_EXCEEDED) && error.message().contains("decompression")
     })
 }

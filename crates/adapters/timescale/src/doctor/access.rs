@@ -17,7 +17,7 @@ impl Examination<'_> {
     pub(super) async fn clock(&mut self) -> Result<(), StoreError> {
         let (before, start) = (self.clock.now(), self.clock.monotonic_micros());
         let Micros(server) = sqlx::query_scalar(include_str!("../queries/doctor/clock.sql"))
-            .fetch_one(self.store.admin().sessions(EXAMINE)?)
+            .fetch_one(self.pool()?)
             .await
             .map_err(failed(EXAMINE))?;
         let took = self.clock.monotonic_micros() - start;
@@ -37,10 +37,10 @@ impl Examination<'_> {
             Option<String>,
             Option<String>,
         ) = sqlx::query_as(include_str!("../queries/doctor/session.sql"))
-            .fetch_one(self.store.admin().sessions(EXAMINE)?)
+            .fetch_one(self.pool()?)
             .await
             .map_err(failed(EXAMINE))?;
-        let options = self.store.admin().sessions(EXAMINE)?.connect_options();
+        let options = self.pool()?.connect_options();
         let local = tls::is_local(&options);
         if encrypted {
             let named = [version, cipher].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -62,8 +62,7 @@ impl Examination<'_> {
     }
 
     pub(super) async fn roles(&mut self, edition: Edition) -> Result<(), StoreError> {
-        let mut connection =
-            self.store.admin().sessions(EXAMINE)?.acquire().await.map_err(failed(EXAMINE))?;
+        let mut connection = self.pool()?.acquire().await.map_err(failed(EXAMINE))?;
         let Some(names) = roles::present(&mut connection).await? else {
             self.report.findings.push(Finding::warning(
                 "roles",
@@ -73,7 +72,7 @@ impl Examination<'_> {
             ));
             return Ok(());
         };
-        let powers = roles::powers(self.store.admin().sessions(EXAMINE)?, &names).await?;
+        let powers = roles::powers(self.pool()?, &names).await?;
         if !powers.is_empty() {
             self.report.findings.push(Finding::error(
                 "roles",

@@ -22,8 +22,7 @@ impl Examination<'_> {
             self.report.findings.push(Finding::ok("policies", what));
             return Ok(());
         }
-        let mut connection =
-            self.store.admin().sessions(EXAMINE)?.acquire().await.map_err(failed(EXAMINE))?;
+        let mut connection = self.pool()?.acquire().await.map_err(failed(EXAMINE))?;
         let present = layout::policies(&mut connection).await?;
         let of = |name: &str| present.get(name).copied().unwrap_or_default();
         let mut findings: Vec<Finding> = settings
@@ -70,7 +69,7 @@ impl Examination<'_> {
 
     pub(super) async fn jobs(&mut self, edition: Edition) -> Result<(), StoreError> {
         let rows: Vec<JobRow> = sqlx::query_as(include_str!("../queries/doctor/jobs.sql"))
-            .fetch_all(self.store.admin().sessions(EXAMINE)?)
+            .fetch_all(self.pool()?)
             .await
             .map_err(failed(EXAMINE))?;
         let count = rows.len();

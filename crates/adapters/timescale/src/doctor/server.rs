@@ -30,7 +30,7 @@ impl Examination<'_> {
         findings.extend(newer_available(server));
         let (workers, skipscan): (Option<String>, Option<String>) =
             sqlx::query_as(include_str!("../queries/doctor/server.sql"))
-                .fetch_one(self.store.admin().sessions(EXAMINE)?)
+                .fetch_one(self.pool()?)
                 .await
                 .map_err(failed(EXAMINE))?;
         if edition == Edition::Community {

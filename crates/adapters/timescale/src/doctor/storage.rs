@@ -41,7 +41,7 @@ impl Examination<'_> {
         let (finished, differences, holds): (Option<Micros>, Option<i64>, bool) =
             sqlx::query_as(include_str!("../queries/doctor/maintenance.sql"))
                 .bind(Micros(now.plus(-Period::DAY.micros())))
-                .fetch_one(self.store.admin().sessions(EXAMINE)?)
+                .fetch_one(self.pool()?)
                 .await
                 .map_err(failed(EXAMINE))?;
         let finished = finished.map(|Micros(finished)| finished);
@@ -97,7 +97,7 @@ impl Examination<'_> {
 
     async fn chunks(&self) -> Result<BTreeMap<String, Chunks>, StoreError> {
         let rows: Vec<ChunkRow> = sqlx::query_as(include_str!("../queries/doctor/chunks.sql"))
-            .fetch_all(self.store.admin().sessions(EXAMINE)?)
+            .fetch_all(self.pool()?)
             .await
             .map_err(failed(EXAMINE))?;
         let natural = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -120,7 +120,7 @@ impl Examination<'_> {
     async fn compressed(&self, name: &str) -> Result<(u64, u64), StoreError> {
         let (before, after): (i64, i64) = sqlx::query_as(include_str!("../queries/doctor/compression.sql"))
             .bind(name)
-            .fetch_one(self.store.admin().sessions(EXAMINE)?)
+            .fetch_one(self.pool()?)
             .await
             .map_err(failed(EXAMINE))?;
         Ok((u64::try_from(before).unwrap_or(0), u64::try_from(after).unwrap_or(0)))

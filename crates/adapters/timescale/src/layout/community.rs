@@ -27,13 +27,13 @@ pub(super) async fn apply(
     let policies = policies(connection).await?;
     for (table, periods) in settings.tables() {
         let now = policies.get(table.name).copied().unwrap_or_default();
-        compression(connection, table.name, now.compress_after, periods.compress_after).await?;
-        retention(connection, table.name, now.drop_after, periods.retain_for).await?;
+        COMPRESSION.put(connection, table.name, now.compress_after, periods.compress_after).await?;
+        RETENTION.put(connection, table.name, now.drop_after, periods.retain_for).await?;
     }
     for aggregate in &AGGREGATES {
         let now = policies.get(aggregate.name).copied().unwrap_or_default();
-        let periods = settings.table(aggregate.table);
-        retention(connection, aggregate.name, now.drop_after, periods.and_then(|own| own.retain_for)).await?;
+        let retain_for = settings.table(aggregate.table).and_then(|own| own.retain_for);
+        RETENTION.put(connection, aggregate.name, now.drop_after, retain_for).await?;
         refresh(connection, aggregate.name, now.refresh, settings.refresh()).await?;
     }
     Ok(())
@@ -129,40 +129,37 @@ pub(crate) async fn policies(
     Ok(policies)
 }
 
-async fn compression(
-    connection: &mut PgConnection,
-    name: &str,
-    now: Option<Period>,
-    wanted: Option<Period>,
-) -> Result<(), StoreError> {
-    if now == wanted {
-        return Ok(());
-    }
-    call(connection, include_str!("../queries/layout/remove_columnstore_policy.sql"), name, &[]).await?;
-    match wanted {
-        Some(after) => {
-            let add = include_str!("../queries/layout/add_columnstore_policy.sql");
-            call(connection, add, name, &[after]).await
-        }
-        None => Ok(()),
-    }
+/// The statements that take a policy with one period away and add it.
+struct Policy {
+    remove: &'static str,
+    add: &'static str,
 }
 
-async fn retention(
-    connection: &mut PgConnection,
-    name: &str,
-    now: Option<Period>,
-    wanted: Option<Period>,
-) -> Result<(), StoreError> {
-    if now == wanted {
-        return Ok(());
-    }
-    call(connection, include_str!("../queries/layout/remove_retention_policy.sql"), name, &[]).await?;
-    match wanted {
-        Some(after) => {
-            call(connection, include_str!("../queries/layout/add_retention_policy.sql"), name, &[after]).await
+const COMPRESSION: Policy = Policy {
+    remove: include_str!("../queries/layout/remove_columnstore_policy.sql"),
+    add: include_str!("../queries/layout/add_columnstore_policy.sql"),
+};
+const RETENTION: Policy = Policy {
+    remove: include_str!("../queries/layout/remove_retention_policy.sql"),
+    add: include_str!("../queries/layout/add_retention_policy.sql"),
+};
+
+impl Policy {
+    async fn put(
+        &self,
+        connection: &mut PgConnection,
+        name: &str,
+        now: Option<Period>,
+        wanted: Option<Period>,
+    ) -> Result<(), StoreError> {
+        if now == wanted {
+            return Ok(());
         }
-        None => Ok(()),
+        call(connection, self.remove, name, &[]).await?;
+        match wanted {
+            Some(after) => call(connection, self.add, name, &[after]).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use onetape_domain::change::Changes;
 use onetape_domain::expiry::Expiry;
-use onetape_domain::frame::{FrameShape, assemble};
+use onetape_domain::frame::{FrameShape, InferenceDataFrame, assemble};
 use onetape_domain::quality::Tier;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::venue::VenueRules;
@@ -30,19 +30,22 @@ pub(crate) fn recording() -> Recording {
     Recording::of(VenueRules::BINANCE_SPOT, &messages, 70)
 }
 
+async fn frame(store: &TimescaleStore, as_of: Timestamp) -> InferenceDataFrame {
+    let query = FrameQuery {
+        instrument: instrument(),
+        as_of,
+        shape: FrameShape::DEFAULT,
+        knowledge: Knowledge::AsRecorded,
+    };
+    let parts = store.frame_parts(&query).await.unwrap();
+    assemble(instrument(), as_of, FrameShape::DEFAULT, parts).unwrap()
+}
+
 /// The canonical frames of a recording, at every so many stamps.
 async fn frames(store: &TimescaleStore, recording: &Recording) -> Vec<String> {
     let mut frames = Vec::new();
     for as_of in recording.stamps().iter().step_by(97).copied() {
-        let query = FrameQuery {
-            instrument: instrument(),
-            as_of,
-            shape: FrameShape::DEFAULT,
-            knowledge: Knowledge::AsRecorded,
-        };
-        let parts = store.frame_parts(&query).await.unwrap();
-        let frame = assemble(instrument(), as_of, FrameShape::DEFAULT, parts).unwrap();
-        frames.push(frame.to_canonical_json());
+        frames.push(frame(store, as_of).await.to_canonical_json());
     }
     assert!(frames.len() > 20, "{}", frames.len());
     frames
@@ -237,14 +240,7 @@ async fn what_retention_took_is_told_and_marked_as_expired() {
         assert_eq!(expiry.trades.is_some(), !books_left, "trades are kept for 90 days: {expiry:?}");
         assert!(expiry.books.is_some() && expiry.imbalances.is_some(), "{expiry:?}");
         let as_of = recording.stamps()[recording.stamps().len() - 1];
-        let query = FrameQuery {
-            instrument: instrument(),
-            as_of,
-            shape: FrameShape::DEFAULT,
-            knowledge: Knowledge::AsRecorded,
-        };
-        let parts = store.frame_parts(&query).await.unwrap();
-        let mut frame = assemble(instrument(), as_of, FrameShape::DEFAULT, parts).unwrap();
+        let mut frame = frame(&store, as_of).await;
         expiry.mark(&mut frame, FrameShape::DEFAULT);
         let tier = |section: &str| frame.qualities().find(|(name, _)| name == section).unwrap().1.tier;
         assert_eq!(tier("orderbook_snapshot"), Tier::Expired);

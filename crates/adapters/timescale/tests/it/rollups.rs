@@ -7,6 +7,7 @@ use onetape_domain::change::{CandleChange, Changes};
 use onetape_domain::decimal::{Price, Quantity, canonical};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::TradeKey;
+use onetape_domain::validator::{DataValidator, RawCandle};
 use onetape_ports::TapeStore;
 use onetape_testkit::data::{folder, golden_rows};
 use onetape_timescale::{Edition, TimescaleStore};
@@ -27,20 +28,9 @@ fn golden(timeframe: Timeframe) -> Candles {
     };
     let row = |row: Vec<String>| {
         let open_time: Timestamp = row[0].parse().unwrap();
-        let price = |i: usize| Price::parse("price", &row[i]).unwrap();
-        let key = |event_time| TradeKey { event_time, sequence: 0, index: 0 };
-        let ohlcv = Ohlcv {
-            open: price(1),
-            high: price(2),
-            low: price(3),
-            close: price(4),
-            volume: Quantity::parse("volume", &row[5]).unwrap(),
-            taker_buy_volume: None,
-            trade_count: 0,
-            first: key(open_time),
-            last: key(timeframe.close_time(open_time).plus(-1)),
-        };
-        (open_time, ohlcv)
+        let [open, high, low, close, volume] = std::array::from_fn(|at| row[at + 1].clone());
+        let raw = RawCandle { open_time: open_time.micros(), open, high, low, close, volume, trade_count: 0 };
+        (open_time, *DataValidator::validate_ohlcv(timeframe, &raw).unwrap().ohlcv())
     };
     golden_rows(&name).into_iter().map(row).collect()
 }
