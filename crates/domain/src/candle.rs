@@ -19,16 +19,19 @@ pub enum CandleState {
     Gap,
     /// Trades are known, no closed version is yet.
     Forming,
+    /// Closed, and not made here of trades: a venue or a file supplied it.
+    Imported,
 }
 
 impl CandleState {
-    /// `traded`, `quiet`, `gap` or `forming`.
+    /// `traded`, `quiet`, `gap`, `forming` or `imported`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Traded => "traded",
             Self::Quiet => "quiet",
             Self::Gap => "gap",
             Self::Forming => "forming",
+            Self::Imported => "imported",
         }
     }
 }
@@ -49,8 +52,8 @@ pub struct Ohlcv {
     pub volume: Quantity,
     /// Sum of the sizes whose taker bought; unknown for candles a venue or a user supplied without it.
     pub taker_buy_volume: Option<Quantity>,
-    /// Number of venue trades.
-    pub trade_count: u64,
+    /// Number of venue trades; unknown for candles that a venue or a file supplied without it.
+    pub trade_count: Option<u64>,
     /// Key of the first trade, by which merging finds the open.
     pub first: TradeKey,
     /// Key of the last trade, by which merging finds the close.
@@ -68,7 +71,7 @@ impl Ohlcv {
             close: trade.price,
             volume: trade.size,
             taker_buy_volume: Some(taker_buy),
-            trade_count: u64::from(trade.trade_count()),
+            trade_count: Some(u64::from(trade.trade_count())),
             first: trade.key,
             last: trade.key,
         }
@@ -85,6 +88,10 @@ impl Ohlcv {
             (Some(a), Some(b)) => Some(a.checked_add(b)?),
             _ => None,
         };
+        let trade_count = match (self.trade_count, other.trade_count) {
+            (Some(a), Some(b)) => Some(a.checked_add(b)?),
+            _ => None,
+        };
         Some(Self {
             open: opener.open,
             high: self.high.max(other.high),
@@ -92,7 +99,7 @@ impl Ohlcv {
             close: closer.close,
             volume: self.volume.checked_add(other.volume)?,
             taker_buy_volume,
-            trade_count: self.trade_count.checked_add(other.trade_count)?,
+            trade_count,
             first: opener.first,
             last: closer.last,
         })
@@ -139,6 +146,21 @@ impl Candle {
         violations.into_result(candle)
     }
 
+    /// A candle from elsewhere, known from `known_from` on. Its volume may be zero: some venues publish flat
+    /// candles for periods without trades.
+    ///
+    /// # Errors
+    /// As [`closed`](Self::closed).
+    pub fn imported(
+        timeframe: Timeframe,
+        open_time: Timestamp,
+        ohlcv: Ohlcv,
+        known_from: Timestamp,
+    ) -> Result<Self, Violations> {
+        let candle = Self::closed(timeframe, open_time, ohlcv, 1, known_from)?;
+        Ok(Self { state: CandleState::Imported, ..candle })
+    }
+
     /// A candle still forming: its trades so far.
     ///
     /// # Errors
@@ -161,7 +183,7 @@ impl Candle {
             close,
             volume: Quantity::ZERO,
             taker_buy_volume: Some(Quantity::ZERO),
-            trade_count: 0,
+            trade_count: Some(0),
             first: key,
             last: key,
         };

@@ -7,6 +7,7 @@ use crate::candle::{Candle, SupersededCandle};
 use crate::clock::InstrumentClock;
 use crate::coverage::CoverageRow;
 use crate::imbalance::Imbalances;
+use crate::imported::Import;
 use crate::instrument::Instrument;
 use crate::trade::Trade;
 
@@ -39,6 +40,8 @@ pub struct Changes {
     pub imbalances: Vec<Imbalances>,
     /// Rows of the coverage log.
     pub coverage: Vec<CoverageRow>,
+    /// Imports that the writer of the tape takes in, each with its place.
+    pub imports: Vec<Import>,
 }
 
 impl Changes {
@@ -49,6 +52,7 @@ impl Changes {
             + self.books.len()
             + self.imbalances.len()
             + self.coverage.len()
+            + self.imports.len()
     }
 
     /// Whether there is nothing to write.
@@ -63,6 +67,7 @@ impl Changes {
         self.books.append(&mut other.books);
         self.imbalances.append(&mut other.imbalances);
         self.coverage.append(&mut other.coverage);
+        self.imports.append(&mut other.imports);
     }
 }
 

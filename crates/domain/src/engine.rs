@@ -21,6 +21,7 @@ use crate::change::Changes;
 use crate::clock::InstrumentClock;
 use crate::coverage::Stream;
 use crate::frame::FrameParts;
+use crate::imported::{Import, Place};
 use crate::instrument::Instrument;
 use crate::message::{ConnectionId, FeedMessage, FullBook, Payload};
 use crate::time::{SECOND, Timeframe, Timestamp};
@@ -306,6 +307,15 @@ impl InstrumentEngine {
             Payload::Heartbeat => Step::of(Outcome::Redelivered),
             Payload::Ticker => Step::of(Outcome::Ignored),
         }
+    }
+
+    /// Takes finished imports in, all under the next stamp, which is returned; none before the first message, when
+    /// imports stand before the tape.
+    pub fn take_in(&mut self, imports: Vec<Import>, changes: &mut Changes) -> Option<Timestamp> {
+        let stamp = self.sequencer.issue_next()?;
+        let place = Place::At(stamp);
+        changes.imports.extend(imports.into_iter().map(|import| Import { place, ..import }));
+        Some(stamp)
     }
 
     /// An orderly end of feed: one partial sample if a diff came since the last one. Closes nothing.

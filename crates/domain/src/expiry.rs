@@ -130,7 +130,7 @@ mod tests {
             Candle::closed(Timeframe::S1, at(second), Ohlcv::of_trade(&trade), 1, at(second + 2))
         };
         let rows = (0..count).map(candle).collect::<Result<_, _>>().expect("candles");
-        CandleSection { rows, quality: Quality::full() }
+        CandleSection { rows, quality: Quality::full(), sources: Vec::new() }
     }
 
     fn marked(expiry: &Expiry, wanted: usize) -> bool {

@@ -14,7 +14,8 @@ use crate::candle::{Candle, CandleState, Ohlcv, merge_into};
 use crate::canonical;
 use crate::coverage::{CoverageRow, CoverageState, Intervals, Stream};
 use crate::imbalance::Imbalances;
-use crate::indicator::{Closes, IndicatorSet};
+use crate::imported::{Chosen, Import, Imported, SourceRun};
+use crate::indicator::{Closes, IndicatorSet, MAX_WINDOW};
 use crate::instrument::Instrument;
 use crate::quality::{Quality, Tier};
 use crate::time::{SECOND, TimeRange, Timeframe, Timestamp};
@@ -43,6 +44,11 @@ pub struct FrameParts {
     pub coverage: Vec<CoverageRow>,
     /// Closed 1 s candles of the context window.
     pub context: Vec<Candle>,
+    /// The imports known at the instant, by number. Their candles are not among those above.
+    pub imports: Arc<[Import]>,
+    /// The candles of those imports, for [`assemble`]; neither store nor cache puts them here. With them
+    /// `candles` must hold the last [`MAX_WINDOW`] of each timeframe, where there are that many.
+    pub imported: Option<Arc<Imported>>,
 }
 
 /// A price as the indicators take it. Both cache and store must use this one conversion.
@@ -104,6 +110,21 @@ impl FrameParts {
     pub fn covered(&self, stream: Stream) -> Intervals {
         Intervals::of_rows(self.coverage.iter().filter(|row| row.stream == stream))
     }
+
+    /// What is known to be complete of the candles of each timeframe: by the stream of trades, and by imports.
+    pub fn covered_candles(&self) -> [Intervals; 6] {
+        let trades = self.covered(Stream::Trades);
+        Timeframe::ALL.map(|timeframe| match &self.imported {
+            Some(imported) => imported.covered(timeframe, &trades),
+            None => trades.clone(),
+        })
+    }
+
+    /// The end to which the completeness of candles is measured: the watermark's second; before the instrument
+    /// went live, where there are imports, the instant itself.
+    pub fn measured_to(&self, as_of: Timestamp) -> Option<Timestamp> {
+        self.watermark_second().or_else(|| self.imported.is_some().then(|| as_of.floor_second()))
+    }
 }
 
 /// Closed candles of one timeframe and, last, the forming ones, each told by its state.
@@ -113,6 +134,9 @@ pub struct CandleSection {
     pub rows: Vec<Candle>,
     /// How complete they are.
     pub quality: Quality,
+    /// Which of them were imported, and from where; the others were made here of trades.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceRun>,
 }
 
 impl CandleSection {
@@ -129,7 +153,8 @@ impl CandleSection {
         let mut rows = fill_flat(closed, timeframe, slots, covered, end);
         rows.extend_from_slice(&self.rows[closed.len()..]);
         let tier = self.quality.tier;
-        *self = candle_section(rows, covered, Some(end));
+        let sources = std::mem::take(&mut self.sources);
+        *self = CandleSection { sources, ..candle_section(rows, covered, Some(end)) };
         if tier == Tier::Expired {
             self.quality.tier = tier;
         }
@@ -213,11 +238,11 @@ impl InferenceDataFrame {
     }
 
     /// Puts flat rows into the covered slots without trades, over the last `slots` slots of each
-    /// timeframe, by what the trades' coverage `covered` proves up to `end`. The context window keeps its
+    /// timeframe, by what [`FrameParts::covered_candles`] proves up to `end`. The context window keeps its
     /// stored rows.
-    pub fn fill_flat(&mut self, slots: usize, covered: &Intervals, end: Timestamp) {
+    pub fn fill_flat(&mut self, slots: usize, covered: &[Intervals; 6], end: Timestamp) {
         for timeframe in Timeframe::ALL {
-            self.section_mut(timeframe).fill_flat(timeframe, slots, covered, end);
+            self.section_mut(timeframe).fill_flat(timeframe, slots, &covered[timeframe.index()], end);
         }
     }
 
@@ -277,15 +302,31 @@ pub fn assemble(
     shape: FrameShape,
     parts: FrameParts,
 ) -> Result<InferenceDataFrame, Violations> {
-    let end = parts.watermark_second();
+    let (end, candles_to) = (parts.watermark_second(), parts.measured_to(as_of));
     let [trades, book] = Stream::ALL.map(|stream| parts.covered(stream));
     let forming = parts.forming()?;
-    let FrameParts { mut candles, closes, book: snapshot, mut imbalances, context, .. } = parts;
+    let FrameParts { mut candles, mut closes, book: snapshot, mut imbalances, context, imported, .. } = parts;
     let mut section = |timeframe: Timeframe| {
-        let mut rows = std::mem::take(&mut candles[timeframe.index()]);
+        let index = timeframe.index();
+        let mut rows = std::mem::take(&mut candles[index]);
+        if let Some(imported) = &imported {
+            let chosen = imported.choose(timeframe, &rows, &trades, as_of);
+            closes[index] = Arc::new(closes_of(&chosen.rows).into());
+            let covered = imported.covered(timeframe, &trades);
+            return chosen_section(&chosen, shape.candles, &forming[index], &covered, candles_to);
+        }
         rows.drain(..rows.len().saturating_sub(shape.candles));
-        rows.extend_from_slice(&forming[timeframe.index()]);
+        rows.extend_from_slice(&forming[index]);
         candle_section(rows, &trades, end)
+    };
+    let sections = Timeframe::ALL.map(&mut section);
+    let context_data = match &imported {
+        Some(imported) => {
+            let chosen = imported.choose_context(&context, &trades, as_of);
+            let covered = imported.covered(Timeframe::S1, &trades);
+            chosen_section(&chosen, chosen.rows.len(), &[], &covered, candles_to)
+        }
+        None => candle_section(context, &trades, end),
     };
     let indicators = Timeframe::ALL.into_iter().map(|tf| (tf, closes[tf.index()].indicators())).collect();
     imbalances.drain(..imbalances.len().saturating_sub(shape.imbalances));
@@ -302,21 +343,22 @@ pub fn assemble(
         ("orderbook_1s_agg".to_owned(), book_quality),
         ("imbalances".to_owned(), imbalance_quality),
     ]);
+    let [ohlcv_1s, ohlcv_1m, ohlcv_5m, ohlcv_15m, ohlcv_1h, ohlcv_1d] = sections;
     Ok(InferenceDataFrame {
         symbol: instrument,
         as_of,
-        ohlcv_1s: section(Timeframe::S1),
-        ohlcv_1m: section(Timeframe::M1),
-        ohlcv_5m: section(Timeframe::M5),
-        ohlcv_15m: section(Timeframe::M15),
-        ohlcv_1h: section(Timeframe::H1),
-        ohlcv_1d: section(Timeframe::D1),
+        ohlcv_1s,
+        ohlcv_1m,
+        ohlcv_5m,
+        ohlcv_15m,
+        ohlcv_1h,
+        ohlcv_1d,
         orderbook_1s_agg: snapshot.as_deref().map(PriceBucket::of).unwrap_or_default(),
         orderbook_snapshot: snapshot,
         imbalances,
         indicators,
         feature_version: crate::indicator::FEATURE_VERSION,
-        context_data: candle_section(context, &trades, end),
+        context_data,
         quality,
         metadata: None,
     })
@@ -331,7 +373,29 @@ pub fn candle_section(rows: Vec<Candle>, covered: &Intervals, end: Option<Timest
         }
         _ => Quality::NO_DATA,
     };
-    CandleSection { rows, quality }
+    CandleSection { rows, quality, sources: Vec::new() }
+}
+
+/// The last `limit` closed candles after the choice between those made here and those imported, and the forming
+/// ones of periods that nothing else is known of.
+pub fn chosen_section(
+    chosen: &Chosen,
+    limit: usize,
+    forming: &[Candle],
+    covered: &Intervals,
+    end: Option<Timestamp>,
+) -> CandleSection {
+    let closed = &chosen.rows[chosen.rows.len().saturating_sub(limit)..];
+    let sources = chosen.runs(closed);
+    let mut rows = closed.to_vec();
+    rows.extend(forming.iter().filter(|candle| !chosen.sources.contains_key(&candle.open_time())));
+    CandleSection { sources, ..candle_section(rows, covered, end) }
+}
+
+/// What the indicators are calculated of: the closes of the last [`MAX_WINDOW`] of these candles.
+fn closes_of(closed: &[Candle]) -> Vec<f64> {
+    let window = &closed[closed.len().saturating_sub(MAX_WINDOW)..];
+    window.iter().map(|candle| indicator_input(candle.ohlcv().close.get())).collect()
 }
 
 /// Measures from the sampled second to the watermark's second. A second the watermark has not passed

@@ -18,6 +18,7 @@ pub mod engine;
 pub mod expiry;
 pub mod frame;
 pub mod imbalance;
+pub mod imported;
 pub mod indicator;
 pub mod instrument;
 pub mod message;

@@ -68,7 +68,7 @@ impl DataValidator {
             close,
             volume,
             taker_buy_volume: None,
-            trade_count: raw.trade_count,
+            trade_count: Some(raw.trade_count),
             first: key(open_time),
             last: key(close_time.plus(-1)),
         };

@@ -17,8 +17,8 @@ pub use cache::{CacheStatistics, HotCache};
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
-pub use query::{BookQuery, CandleQuery, FrameQuery, Knowledge, Selection, TimeQuery};
+pub use query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, Selection, TimeQuery};
 pub use store::{
-    BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, MarketStore,
+    BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore, MarketStore,
     QuarantineStore, RowStream, TapeStore, TradeStore,
 };

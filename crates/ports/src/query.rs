@@ -1,6 +1,7 @@
 //! What is asked of a store.
 
 use onetape_domain::frame::FrameShape;
+use onetape_domain::imported::Import;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 
@@ -48,6 +49,19 @@ pub struct TimeQuery {
     pub selection: Selection,
     /// The instant of knowledge: rows stamped later are not seen.
     pub as_of: Timestamp,
+}
+
+/// Asks for candles of imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedQuery {
+    /// Whose candles.
+    pub instrument: Instrument,
+    /// Of which imports; a row names its import by the position here.
+    pub imports: Vec<Import>,
+    /// Of each timeframe, by [`Timeframe::index`]: which of an import's candles, by open time.
+    pub selections: [Option<Selection>; 6],
+    /// Only candles that close by then.
+    pub closed_by: Timestamp,
 }
 
 /// Asks for sampled books.

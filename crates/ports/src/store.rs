@@ -16,13 +16,14 @@ use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
+use onetape_domain::imported::{Import, ImportId, ImportedCandle, ImportedRow, NewImport, Source};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
-use onetape_domain::time::Timestamp;
+use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 
 use crate::error::StoreError;
-use crate::query::{BookQuery, CandleQuery, FrameQuery, TimeQuery};
+use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
 
 /// Rows read as they come, in bounded memory whatever the range.
 pub type RowStream<'a, T> = BoxStream<'a, Result<T, StoreError>>;
@@ -42,11 +43,13 @@ pub trait TapeStore: Display + Debug + Send + Sync + 'static {
     ///   then the batch was written before and its acknowledgement was lost, and the call succeeds
     ///   without adding a row. The clock MUST NOT go back.
     /// - A clock without a book MUST remove a stored full-depth book.
+    /// - Imports that wait MUST get the place the batch names for them. With the first batch, those before the
+    ///   tape that it does not name MUST begin to wait: they were finished after its writer had looked.
     /// - After success, reads by any connection MUST see the batch.
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError>;
 }
 
-/// Reads candles.
+/// Reads candles made here of trades.
 #[async_trait]
 pub trait CandleStore: Display + Debug + Send + Sync + 'static {
     /// Closed candles known at the instant, oldest first; with `Selection::Last(n)` at most `n`.
@@ -119,6 +122,46 @@ pub trait ClockStore: Display + Debug + Send + Sync + 'static {
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError>;
 }
 
+/// Keeps candles from elsewhere, apart from those made here of trades.
+///
+/// An import is begun, given its candles in any order, and finished; until then no reader sees it.
+#[async_trait]
+pub trait ImportStore: Display + Debug + Send + Sync + 'static {
+    /// Begins an import. Beginning the same one again MUST change nothing; one that has its id and is another
+    /// MUST be refused with [`Conflict`](crate::StoreErrorKind::Conflict).
+    async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError>;
+
+    /// Adds candles, all or none, and returns how many were new. A candle that the import has already MUST be
+    /// passed over; one of the same open time and other values, and a new one for a finished import, MUST be
+    /// refused with [`Conflict`](crate::StoreErrorKind::Conflict).
+    async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError>;
+
+    /// Finishes an import that speaks of `covered`, which MUST be on the grid of its timeframe and hold its
+    /// candles: rolls up the coarser candles of every period that lies in there as a whole, and gives it a number
+    /// and a place, all at once. Where the instrument has no clock it stands before the tape, else it waits.
+    /// Finishing it again with the same range MUST change nothing, with another be refused.
+    async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError>;
+
+    /// The finished imports of an instrument, by number.
+    async fn imports(&self, instrument: &Instrument) -> Result<Vec<Import>, StoreError>;
+
+    /// Finished imports of any instrument that wait for the writer of its tape, by number.
+    async fn waiting_imports(&self) -> Result<Vec<Import>, StoreError>;
+
+    /// Candles of imports: of each import and timeframe asked for, in no order among them.
+    async fn imported(&self, query: &ImportedQuery) -> Result<[Vec<ImportedRow>; 6], StoreError>;
+
+    /// Removes an import, finished or not, with all its candles, and returns how many there were, those rolled up
+    /// included; none of one that is not there. It changes what past instants answer, as nothing else does.
+    async fn remove_import(&self, id: &ImportId) -> Result<u64, StoreError>;
+
+    /// Sets the order in which sources are preferred; others follow by name.
+    async fn set_source_order(&self, order: &[Source]) -> Result<(), StoreError>;
+
+    /// The order set last.
+    async fn source_order(&self) -> Result<Vec<Source>, StoreError>;
+}
+
 /// Keeps refused records with their reasons.
 #[async_trait]
 pub trait QuarantineStore: Display + Debug + Send + Sync + 'static {
@@ -140,7 +183,8 @@ pub trait FrameStore: Display + Debug + Send + Sync + 'static {
     /// - the trades with an event time at or after the close of the last closed 1 s candle;
     /// - the last available book, the last `shape.imbalances` (at least 60) imbalance rows by second;
     /// - a part of the coverage log that proves, from the earliest row above on, what the whole proves;
-    /// - the closed 1 s candles that open in `frame::context_range(as_of, shape.context_window)`.
+    /// - the closed 1 s candles that open in `frame::context_range(as_of, shape.context_window)`;
+    /// - the imports known then ([`Import::is_known`]), by number, without their candles.
     ///
     /// With [`Knowledge::AsCorrected`](crate::Knowledge) candles are the final versions of those
     /// closed by the watermark's second at the instant, and trades are those before that second.
@@ -162,6 +206,7 @@ pub trait MarketStore:
     + ClockStore
     + QuarantineStore
     + FrameStore
+    + ImportStore
 {
 }
 
@@ -175,5 +220,6 @@ impl<T> MarketStore for T where
         + ClockStore
         + QuarantineStore
         + FrameStore
+        + ImportStore
 {
 }

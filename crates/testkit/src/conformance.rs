@@ -7,6 +7,7 @@ mod clocks;
 mod coverage;
 mod data;
 mod frames;
+mod imports;
 mod quarantine;
 mod scale;
 mod trades;
@@ -162,6 +163,7 @@ pub fn cases() -> Vec<Case> {
         clocks::cases(),
         quarantine::cases(),
         frames::cases(),
+        imports::cases(),
         scale::cases(),
     ];
     groups.concat()

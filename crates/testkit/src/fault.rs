@@ -16,14 +16,15 @@ use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
+use onetape_domain::imported::{Import, ImportId, ImportedCandle, ImportedRow, NewImport, Source};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
-use onetape_domain::time::Timestamp;
+use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, MarketStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore,
-    TimeQuery, TradeStore,
+    ImbalanceStore, ImportStore, ImportedQuery, MarketStore, QuarantineStore, RowStream, StoreError,
+    StoreErrorKind, TapeStore, TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -247,5 +248,44 @@ impl<S: MarketStore + ?Sized> FrameStore for FaultStore<S> {
 
     async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
         self.call("expiry", self.inner.expiry(instrument)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ImportStore for FaultStore<S> {
+    async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
+        self.call("begin_import", self.inner.begin_import(import)).await
+    }
+
+    async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
+        self.call("add_imported", self.inner.add_imported(id, candles)).await
+    }
+
+    async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError> {
+        self.call("finish_import", self.inner.finish_import(id, covered)).await
+    }
+
+    async fn imports(&self, instrument: &Instrument) -> Result<Vec<Import>, StoreError> {
+        self.call("imports", self.inner.imports(instrument)).await
+    }
+
+    async fn waiting_imports(&self) -> Result<Vec<Import>, StoreError> {
+        self.call("waiting_imports", self.inner.waiting_imports()).await
+    }
+
+    async fn imported(&self, query: &ImportedQuery) -> Result<[Vec<ImportedRow>; 6], StoreError> {
+        self.call("imported", self.inner.imported(query)).await
+    }
+
+    async fn remove_import(&self, id: &ImportId) -> Result<u64, StoreError> {
+        self.call("remove_import", self.inner.remove_import(id)).await
+    }
+
+    async fn set_source_order(&self, order: &[Source]) -> Result<(), StoreError> {
+        self.call("set_source_order", self.inner.set_source_order(order)).await
+    }
+
+    async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
+        self.call("source_order", self.inner.source_order()).await
     }
 }

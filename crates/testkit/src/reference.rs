@@ -58,7 +58,7 @@ impl Reference {
 
     /// Every stamp that any row carries.
     pub fn stamps(&self) -> BTreeSet<Timestamp> {
-        let Changes { trades, candles, books, imbalances, coverage } = &self.changes;
+        let Changes { trades, candles, books, imbalances, coverage, imports: _ } = &self.changes;
         let mut stamps = BTreeSet::new();
         stamps.extend(trades.iter().map(|row| row.available_at));
         stamps.extend(candles.iter().filter_map(|row| row.candle.known_from()));
@@ -242,6 +242,7 @@ impl Reference {
                 .copied()
                 .collect(),
             candles: closed.map(|candles| last(candles, shape.candles.max(FrameParts::FORMING_ROWS))),
+            ..FrameParts::default()
         }
     }
 

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let frame = tape.provider().get_inference_data("kraken:BTC/USD", None, Duration::from_secs(60)).await?;
     assert_eq!(frame.ohlcv_1m.rows.len(), 2);
-    assert_eq!(frame.ohlcv_1m.rows[0].ohlcv().trade_count, 60);
+    assert_eq!(frame.ohlcv_1m.rows[0].ohlcv().trade_count, Some(60));
     assert!(frame.indicators[&Timeframe::S1].rsi_14.is_some());
     let earlier = tape.provider().get_inference_data("kraken:BTC/USD", Some(start.plus(30_000_000)), Duration::ZERO).await?;
     assert!(earlier.as_of < frame.as_of && earlier.ohlcv_1m.rows.len() == 1);

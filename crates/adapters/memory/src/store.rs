@@ -6,6 +6,7 @@ mod clocks;
 mod coverage;
 mod frames;
 mod imbalances;
+mod imports;
 mod quarantine;
 mod tape;
 mod trades;
@@ -26,6 +27,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::candles::{CandleSeries, Lens};
 use crate::coverage::CoverageLog;
 use crate::series::{ByStamp, Series};
+use imports::Imports;
 use quarantine::Quarantine;
 
 /// Rows a chunk: what an insertion out of order, or a write while a stream is read, copies.
@@ -43,6 +45,8 @@ pub struct MemoryStore {
 struct Inner {
     tapes: RwLock<BTreeMap<Instrument, Arc<RwLock<Tape>>>>,
     quarantine: Mutex<Quarantine>,
+    /// Locked after a tape, where both are.
+    imports: RwLock<Imports>,
 }
 
 impl MemoryStore {

@@ -109,7 +109,7 @@ impl CandleRow {
             close: Price::try_new("candle.close", close_price.0)?,
             volume: Quantity::try_new("candle.volume", volume.0)?,
             taker_buy_volume,
-            trade_count: natural("candle.trade_count", trade_count)?,
+            trade_count: Some(natural("candle.trade_count", trade_count)?),
             first: trade_key(first_event_time, first_sequence, first_index)?,
             last: trade_key(last_event_time, last_sequence, last_index)?,
         };

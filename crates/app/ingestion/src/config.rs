@@ -24,6 +24,8 @@ pub struct PipelineConfig {
     pub restore_candles: usize,
     /// Events taken from a feed at once.
     pub feed_chunk: usize,
+    /// How often the store is asked for imports that wait to be taken in.
+    pub import_interval: Duration,
 }
 
 impl Default for PipelineConfig {
@@ -38,6 +40,7 @@ impl Default for PipelineConfig {
             max_retry_pause: Duration::from_secs(10),
             restore_candles: 900,
             feed_chunk: 1_024,
+            import_interval: Duration::from_secs(60),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod config;
 mod error;
+mod imports;
 mod pipeline;
 mod push;
 mod slot;

@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     /// Held while batches are written: those of an instrument build on one another.
     writing: tokio::sync::Mutex<()>,
     quarantine: Mutex<Vec<QuarantinedRecord>>,
-    summary: Mutex<IngestSummary>,
+    pub(crate) summary: Mutex<IngestSummary>,
     failure: Mutex<Option<IngestError>>,
     closing: AtomicBool,
     /// Wakes the writer.
@@ -268,7 +268,7 @@ impl Inner {
         self.due.notify_one();
     }
 
-    fn slot(&self, instrument: &Instrument) -> Option<SharedSlot> {
+    pub(crate) fn slot(&self, instrument: &Instrument) -> Option<SharedSlot> {
         self.slots.read().get(instrument).cloned()
     }
 
@@ -281,14 +281,21 @@ impl Inner {
     }
 
     /// Starts an instrument, or resumes it where the store left off.
-    async fn load(&self, instrument: &Instrument, rules: VenueRules) -> Result<SharedSlot, IngestError> {
+    pub(crate) async fn load(
+        &self,
+        instrument: &Instrument,
+        rules: VenueRules,
+    ) -> Result<SharedSlot, IngestError> {
         let _loading = self.loading.lock().await;
         if let Some(slot) = self.slot(instrument) {
             return Ok(slot);
         }
         let failed = |error| writer::store_error(instrument, error);
         let slot = match self.store.clock(instrument).await.map_err(failed)? {
-            None => Slot::new(InstrumentEngine::new(instrument.clone(), rules), None),
+            None => {
+                let before = self.store.imports(instrument).await.map_err(failed)?;
+                Slot::new(InstrumentEngine::new(instrument.clone(), rules), None, before)
+            }
             Some(clock) => {
                 let limit = self.config.restore_candles;
                 let query = FrameQuery {
@@ -307,7 +314,10 @@ impl Inner {
                 if let Some(cache) = &self.cache {
                     cache.start(&clock, parts, limit);
                 }
-                Slot::new(engine, Some(issued))
+                let waiting = self.waiting_of(instrument).await?;
+                let mut slot = Slot::new(engine, Some(issued), Vec::new());
+                self.take_in(&mut slot, waiting);
+                slot
             }
         };
         let slot = Arc::new(Mutex::new(slot));
@@ -426,9 +436,16 @@ impl Inner {
 /// The writer task: wakes when a batch is due by size, and often enough to write what is due by age.
 async fn write_until_closed(inner: Arc<Inner>) {
     let tick = (inner.config.flush_interval / 8).max(std::time::Duration::from_millis(10));
+    let interval = i64::try_from(inner.config.import_interval.as_micros()).unwrap_or(i64::MAX);
+    let mut looked = inner.clock.monotonic_micros();
     while !inner.closing.load(Ordering::Acquire) {
         // A timeout only means that nothing became due by size.
         let _ = tokio::time::timeout(tick, inner.due.notified()).await;
+        let now = inner.clock.monotonic_micros();
+        if now.saturating_sub(looked) >= interval {
+            looked = now;
+            inner.take_in_waiting().await;
+        }
         if let Err(error) = inner.write_due().await {
             let chain = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::error!(error = %error, cause = chain, "the writer stopped");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::{InstrumentEngine, Outcome, Step};
+use onetape_domain::imported::Import;
 use onetape_domain::message::FeedMessage;
 use onetape_domain::time::Timestamp;
 use onetape_ports::HotCache;
@@ -21,11 +22,14 @@ pub(crate) struct Slot {
     in_flight: Option<Arc<(TapeBatch, Option<Timestamp>)>>,
     /// Whether the clock in the store has the full-depth book of this moment.
     book_stored: bool,
+    /// Imports from before the tape, for the first batch to name.
+    before: Vec<Import>,
     scratch: Changes,
 }
 
 impl Slot {
-    pub(crate) fn new(engine: InstrumentEngine, durable: Option<Timestamp>) -> Self {
+    /// `before` are the imports that stand before the tape of an instrument that begins.
+    pub(crate) fn new(engine: InstrumentEngine, durable: Option<Timestamp>, before: Vec<Import>) -> Self {
         Self {
             engine,
             pending: Changes::default(),
@@ -33,6 +37,7 @@ impl Slot {
             durable,
             in_flight: None,
             book_stored: false,
+            before,
             scratch: Changes::default(),
         }
     }
@@ -65,6 +70,18 @@ impl Slot {
         }
     }
 
+    /// Takes finished imports in under one stamp; false where the tape has not begun.
+    pub(crate) fn take_in(
+        &mut self,
+        imports: Vec<Import>,
+        cache: Option<&dyn HotCache>,
+        now: i64,
+        count: impl FnOnce(&Changes),
+    ) -> bool {
+        let stamp = self.engine.take_in(imports, &mut self.scratch);
+        stamp.map(|stamp| self.publish(stamp, cache, now, count)).is_some()
+    }
+
     fn publish(
         &mut self,
         stamp: Timestamp,
@@ -72,6 +89,7 @@ impl Slot {
         now: i64,
         count: impl FnOnce(&Changes),
     ) {
+        self.scratch.imports.append(&mut self.before);
         if let Some(cache) = cache {
             cache.apply(self.engine.instrument(), &self.scratch, stamp);
         }

@@ -34,6 +34,8 @@ pub struct IngestSummary {
     pub imbalances: u64,
     /// Rows of the coverage log.
     pub coverage: u64,
+    /// Imports taken in.
+    pub imports: u64,
     /// The last stamp of each instrument seen.
     pub clocks: BTreeMap<Instrument, Timestamp>,
 }
@@ -59,5 +61,6 @@ impl IngestSummary {
         self.books += changes.books.len() as u64;
         self.imbalances += changes.imbalances.len() as u64;
         self.coverage += changes.coverage.len() as u64;
+        self.imports += changes.imports.len() as u64;
     }
 }

@@ -46,7 +46,7 @@ fn candles(frame: &InferenceDataFrame) {
                 row.extend([ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| price.to_string()));
                 row.extend([
                     ohlcv.volume.to_string(),
-                    ohlcv.trade_count.to_string(),
+                    ohlcv.trade_count.map(|count| count.to_string()).unwrap_or_default(),
                     candle.state().as_str().into(),
                 ]);
             }

@@ -36,7 +36,7 @@ fn text(candle: &Candle) -> Vec<String> {
     let numbers = [o.open.get(), o.high.get(), o.low.get(), o.close.get(), o.volume.get()].map(canonical);
     let mut row = vec![candle.open_time().to_string()];
     row.extend(numbers);
-    row.push(o.trade_count.to_string());
+    row.push(o.trade_count.map(|count| count.to_string()).unwrap_or_default());
     row.push(o.taker_buy_volume.map(|volume| volume.to_string()).unwrap_or_default());
     row
 }

@@ -195,7 +195,7 @@ async fn a_stored_row_stays_as_it_is(store: Arc<dyn MarketStore>) -> Verdict {
         candles: vec![becomes(candle(Timeframe::S1, at(1), 1, at(2)), None)],
         books: vec![book(at(1), at(2), COMPLETE, 3)],
         imbalances: vec![imbalances(at(1), at(2))],
-        coverage: Vec::new(),
+        ..Changes::default()
     };
     store.append(&batch(at(2), rows.clone()), None).await?;
     let before = dump(&*store, &eth()).await?;

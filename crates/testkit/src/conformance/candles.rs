@@ -219,7 +219,7 @@ async fn a_candle_keeps_every_digit(store: Arc<dyn MarketStore>) -> Verdict {
             close: value,
             volume,
             taker_buy_volume: (second % 2 == 0).then_some(volume),
-            trade_count: if second == 1 { 5_000_000_000 } else { 7 },
+            trade_count: Some(if second == 1 { 5_000_000_000 } else { 7 }),
             first: key(0, if second == 2 { i64::MAX } else { 0 }, 0),
             last: key(999_999, i64::MAX, 3_000_000_000),
         };

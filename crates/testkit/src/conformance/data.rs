@@ -168,7 +168,7 @@ pub(super) fn candle(
     known_from: Timestamp,
 ) -> Candle {
     let one = Ohlcv::of_trade(&trade(open_time.plus(1), 1, known_from));
-    let ohlcv = Ohlcv { volume: size(&revision.to_string()), trade_count: u64::from(revision), ..one };
+    let ohlcv = Ohlcv { volume: size(&revision.to_string()), trade_count: Some(u64::from(revision)), ..one };
     Candle::closed(timeframe, open_time, ohlcv, revision, known_from).expect("a valid candle")
 }
 

@@ -26,6 +26,8 @@ use onetape_ports::{
 };
 use onetape_testkit::Reference;
 
+use crate::naive_imports::Imports;
+
 /// What the store does wrong; each is a mistake a real one could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mistake {
@@ -56,11 +58,16 @@ pub(crate) enum Mistake {
     QuarantineTwice,
     /// The last n include rows not yet known.
     LastOfAll,
+    /// Imports are known before the writer of the tape took them in.
+    ImportsAtOnce,
+    /// Imports are rolled up also where they speak of a part of the period only.
+    RollsUpParts,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    instruments: BTreeMap<Instrument, Reference>,
+pub(crate) struct State {
+    pub(crate) instruments: BTreeMap<Instrument, Reference>,
+    pub(crate) imports: Imports,
     quarantine: Vec<QuarantinedRecord>,
 }
 
@@ -75,7 +82,11 @@ impl NaiveStore {
         Self { mistake, state: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn mistake(&self) -> Mistake {
+        self.mistake
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic inside the store")
     }
 
@@ -142,6 +153,7 @@ fn news(model: &Reference, changes: &Changes) -> Changes {
             .collect(),
         imbalances: changes.imbalances.iter().filter(|row| !seconds.contains(&row.second)).copied().collect(),
         coverage: changes.coverage.iter().filter(|row| !stored.coverage.contains(row)).cloned().collect(),
+        imports: Vec::new(),
     }
 }
 
@@ -172,6 +184,7 @@ impl TapeStore for NaiveStore {
         }
         if !written {
             model.set_clock(clock);
+            state.imports.place(&batch.instrument, &batch.changes.imports, expected.is_none());
         }
         Ok(())
     }
@@ -310,6 +323,10 @@ impl FrameStore for NaiveStore {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
         let query = FrameQuery { as_of: self.instant(query.as_of), ..query.clone() };
         let mut parts = self.read(&query.instrument, |model| model.frame_parts(&query));
+        let live_since = self.read(&query.instrument, |model| model.clock().map(|clock| clock.live_since));
+        let FrameQuery { instrument, as_of, knowledge, .. } = &query;
+        let imports = self.lock().imports.known(instrument, *as_of, *knowledge, live_since, self.mistake);
+        parts.imports = imports.into();
         if self.mistake == Mistake::CoverageCut {
             let surplus = parts.coverage.len().saturating_sub(100);
             parts.coverage.drain(..surplus);

@@ -26,7 +26,8 @@ fn place(messages: &[FeedMessage], per_mille: usize) -> usize {
 
 /// Rows one by one, in the order they were made, and the stored state.
 fn tables(recording: &Recording) -> String {
-    let Changes { trades, candles, books, imbalances, coverage } = recording.reference().changes();
+    let Changes { trades, candles, books, imbalances, coverage, imports: _ } =
+        recording.reference().changes();
     let mut text = String::new();
     trades.iter().for_each(|row| text += &format!("trade {}\n", line(row)));
     candles.iter().for_each(|row| text += &format!("candle {}\n", line(&row.candle)));

@@ -34,6 +34,8 @@ async fn every_mistake_is_caught() {
         (CoverageCut, "frame_parts_are_those_of_the_model_at_many_instants"),
         (SymbolOnly, "two_exchanges_with_the_same_symbol_stay_apart"),
         (QuarantineTwice, "a_record_already_in_quarantine_is_not_stored_again"),
+        (ImportsAtOnce, "an_import_waits_until_a_batch_names_it"),
+        (RollsUpParts, "finishing_an_import_rolls_up_whole_periods"),
         (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
     ];
     for (mistake, case) in mistakes {

@@ -56,7 +56,7 @@ pub(crate) fn bar_of(ohlcv: &onetape_domain::candle::Ohlcv) -> Bar {
         prices: [ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| price.get()),
         volume: ohlcv.volume.get(),
         bought: ohlcv.taker_buy_volume.expect("of trades").get(),
-        count: ohlcv.trade_count,
+        count: ohlcv.trade_count.expect("of trades"),
         first: ohlcv.first,
         last: ohlcv.last,
     }

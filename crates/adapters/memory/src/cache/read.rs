@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onetape_domain::candle::Candle;
 use onetape_domain::frame::{FrameParts, context_range};
 use onetape_domain::imbalance::{Imbalances, LONGEST_WINDOW};
+use onetape_domain::imported::Import;
 use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
@@ -37,6 +38,7 @@ impl State {
             imbalances: self.imbalances(shape.imbalances.max(LONGEST_WINDOW), as_of)?,
             context: self.rings[Timeframe::S1.index()]
                 .range(context_range(as_of, shape.context_window), lens)?,
+            imports: self.imports_at(as_of, knowledge),
             ..FrameParts::default()
         };
         for (at, ring) in self.rings.iter().enumerate() {
@@ -49,6 +51,16 @@ impl State {
         }
         parts.coverage = proof.rows(from.unwrap_or(FIRST));
         Some((as_of, parts))
+    }
+
+    /// The imports known at an instant, which is not before the tape.
+    fn imports_at(&self, as_of: Timestamp, knowledge: Knowledge) -> Arc<[Import]> {
+        let known =
+            |import: &&Import| knowledge == Knowledge::AsCorrected || import.is_known(as_of, Some(FIRST));
+        if self.imports.iter().all(|import| known(&import)) {
+            return self.imports.clone();
+        }
+        self.imports.iter().filter(known).cloned().collect()
     }
 
     /// Candles with the effective instant.

@@ -8,6 +8,7 @@ use onetape_domain::change::Changes;
 use onetape_domain::coverage::CoverageRow;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::{Imbalances, LONGEST_WINDOW};
+use onetape_domain::imported::Import;
 use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
@@ -136,6 +137,8 @@ pub(super) struct State {
     pub(super) books: Arc<Series<ByStamp>>,
     pub(super) imbalances: Arc<ImbalanceRows>,
     pub(super) coverage: Arc<Coverage>,
+    /// The imports known, by number.
+    pub(super) imports: Arc<[Import]>,
 }
 
 impl State {
@@ -153,13 +156,16 @@ impl State {
             books: Arc::new(Series::new(ROW_CHUNK)),
             imbalances: Arc::new(ImbalanceRows { series: Series::new(ROW_CHUNK), cut: false }),
             coverage: Arc::new(Coverage::started(&[], None)),
+            imports: Arc::default(),
         }
     }
 
     /// What a store holds as of `issued`, asked for `limit` candles a timeframe.
     pub(super) fn started(issued: Timestamp, parts: FrameParts, limit: usize) -> Self {
         let proven_from = measured_from(&parts);
-        let FrameParts { candles, closes, mut open_trades, book, imbalances, coverage, context, .. } = parts;
+        let FrameParts {
+            candles, closes, mut open_trades, book, imbalances, coverage, context, imports, ..
+        } = parts;
         let mut rings = Timeframe::ALL.map(|timeframe| {
             let at = timeframe.index();
             Ring::started(&candles[at], closes[at].values(), limit)
@@ -196,6 +202,7 @@ impl State {
             rows.series.insert(row);
         });
         state.coverage = Arc::new(Coverage::started(&coverage, proven_from));
+        state.imports = imports;
         state
     }
 
@@ -233,7 +240,7 @@ impl State {
         if issued <= self.issued {
             return;
         }
-        let Changes { trades, candles, books, imbalances, coverage } = changes;
+        let Changes { trades, candles, books, imbalances, coverage, imports } = changes;
         let seen = self.issued;
         let new = |stamp: Timestamp| seen < stamp;
         for trade in trades.iter().filter(|trade| new(trade.available_at)) {
@@ -258,6 +265,18 @@ impl State {
             rows.sort_by(|a, b| a.order(b));
             Arc::make_mut(&mut self.coverage).take(&rows);
         }
+        self.take_in(imports);
         self.issued = issued;
+    }
+
+    /// Adds imports that are new.
+    fn take_in(&mut self, imports: &[Import]) {
+        let new = imports.iter().filter(|import| self.imports.iter().all(|known| known.id != import.id));
+        let new: Vec<Import> = new.cloned().collect();
+        if !new.is_empty() {
+            let mut all = [&*self.imports, &new].concat();
+            all.sort_by_key(|import| import.number);
+            self.imports = all.into();
+        }
     }
 }

@@ -27,7 +27,7 @@ fn candle(second: i64, revision: u32, known_from: Timestamp) -> Candle {
         close: price,
         volume: Quantity::ZERO,
         taker_buy_volume: None,
-        trade_count: 1,
+        trade_count: Some(1),
         first: key,
         last: key,
     };

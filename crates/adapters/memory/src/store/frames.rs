@@ -20,7 +20,13 @@ use crate::series::{FIRST, LAST};
 #[async_trait]
 impl FrameStore for MemoryStore {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
-        Ok(self.read(&query.instrument, |tape| tape.frame_parts(query)).unwrap_or_default())
+        let read = |tape: &Tape| {
+            let live_since = tape.clock.as_ref().map(|clock| clock.live_since);
+            let imports = self.inner.imports.read();
+            let known = imports.known(&query.instrument, query.as_of, query.knowledge, live_since);
+            FrameParts { imports: known.into(), ..tape.frame_parts(query) }
+        };
+        Ok(self.read(&query.instrument, read).unwrap_or_default())
     }
 
     async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
@@ -63,6 +69,7 @@ impl Tape {
             imbalances,
             coverage: Vec::new(),
             context: second.range(context.start(), context.end(), lens),
+            ..FrameParts::default()
         };
         parts.coverage = self.coverage.proof(measured_from(&parts).unwrap_or(FIRST), as_of);
         parts

@@ -37,6 +37,7 @@ impl TapeStore for MemoryStore {
             return Err(StoreError::new(StoreErrorKind::Conflict, OPERATION, message));
         }
         tape.write_rows(&batch.changes);
+        self.inner.imports.write().place(&batch.instrument, &batch.changes.imports, expected.is_none());
         tape.clock = Some(batch.clock.clone());
         Ok(())
     }
@@ -44,7 +45,7 @@ impl TapeStore for MemoryStore {
 
 impl Tape {
     fn write_rows(&mut self, changes: &Changes) {
-        let Changes { trades, candles, books, imbalances, coverage } = changes;
+        let Changes { trades, candles, books, imbalances, coverage, imports: _ } = changes;
         for trade in trades {
             self.trades.insert(trade.clone());
         }

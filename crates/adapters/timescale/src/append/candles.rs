@@ -98,7 +98,7 @@ fn columns<T>(start: Arguments, rows: &[T], candle: fn(&T) -> &Candle) -> Result
         .each(rows, |row| Micros(ohlcv(row).last.event_time))?
         .each(rows, |row| ohlcv(row).last.sequence)?
         .each(rows, |row| i64::from(ohlcv(row).last.index))?
-        .try_each(rows, |row| i64::try_from(ohlcv(row).trade_count))?
+        .try_each(rows, |row| ohlcv(row).trade_count.map(i64::try_from).transpose())?
         .try_each(rows, |row| i32::try_from(candle(row).revision()))?
         .each(rows, |row| Num(ohlcv(row).open.get()))?
         .each(rows, |row| Num(ohlcv(row).high.get()))?

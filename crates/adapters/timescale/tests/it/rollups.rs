@@ -72,7 +72,7 @@ fn text(candles: &Candles) -> Vec<String> {
     let line = |(time, ohlcv): (&Timestamp, &Ohlcv)| {
         let numbers = [ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| canonical(price.get()));
         let volume = canonical(ohlcv.volume.get());
-        format!("{} {} {volume} {}", time.micros() / SECOND, numbers.join(" "), ohlcv.trade_count)
+        format!("{} {} {volume} {}", time.micros() / SECOND, numbers.join(" "), ohlcv.trade_count.unwrap())
     };
     candles.iter().map(line).collect()
 }

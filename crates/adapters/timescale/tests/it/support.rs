@@ -104,7 +104,7 @@ pub(crate) fn candle(
         key: TradeKey { event_time: open_time, sequence: 1, index: 0 },
         ..trade(1, 0)
     });
-    let ohlcv = Ohlcv { trade_count: u64::from(revision), ..one };
+    let ohlcv = Ohlcv { trade_count: Some(u64::from(revision)), ..one };
     Candle::closed(timeframe, open_time, ohlcv, revision, known_from).expect("a valid candle")
 }
 

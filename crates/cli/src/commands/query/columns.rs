@@ -23,7 +23,7 @@ pub(crate) const CANDLES: Columns<Candle> = Columns {
         fields.extend([ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| price.to_string()));
         fields.extend([
             ohlcv.volume.to_string(),
-            ohlcv.trade_count.to_string(),
+            ohlcv.trade_count.map(|count| count.to_string()).unwrap_or_default(),
             candle.state().as_str().into(),
         ]);
         fields
