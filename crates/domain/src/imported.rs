@@ -114,7 +114,7 @@ pub struct Import {
     pub covered: TimeRange,
     /// From when on it is known.
     pub place: Place,
-    /// Later imports of a source take precedence over earlier ones.
+    /// Its place in the order in which imports were begun: of one source, later ones are preferred to earlier ones.
     pub number: u64,
     /// The source's place in the configured order; [`UNRANKED`](Self::UNRANKED) where it is not in it.
     pub rank: u32,

@@ -49,7 +49,7 @@ pub trait HotCache: Display + Debug + Send + Sync + 'static {
 
     /// What [`CandleStore::candles`](crate::CandleStore::candles) would give, with the effective instant.
     /// None as of [`frame_parts`](Self::frame_parts).
-    /// Candles of imports are not among them.
+    /// None also where imports are known: their candles belong into the answer.
     fn candles(&self, query: &CandleQuery) -> Option<(Timestamp, Vec<Candle>)>;
 
     /// Counters since the start.

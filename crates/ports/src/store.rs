@@ -127,7 +127,7 @@ pub trait ClockStore: Display + Debug + Send + Sync + 'static {
 /// An import is begun, given its candles in any order, and finished; until then no reader sees it.
 #[async_trait]
 pub trait ImportStore: Display + Debug + Send + Sync + 'static {
-    /// Begins an import. Beginning the same one again MUST change nothing; one that has its id and is another
+    /// Begins an import and numbers it. Beginning the same one again MUST change nothing; one that has its id and is another
     /// MUST be refused with [`Conflict`](crate::StoreErrorKind::Conflict).
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError>;
 
@@ -137,8 +137,8 @@ pub trait ImportStore: Display + Debug + Send + Sync + 'static {
     async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError>;
 
     /// Finishes an import that speaks of `covered`, which MUST be on the grid of its timeframe and hold its
-    /// candles: rolls up the coarser candles of every period that lies in there as a whole, and gives it a number
-    /// and a place, all at once. Where the instrument has no clock it stands before the tape, else it waits.
+    /// candles: rolls up the coarser candles of every period that lies in there as a whole, and gives it a
+    /// place, all at once. Where the instrument has no clock it stands before the tape, else it waits.
     /// Finishing it again with the same range MUST change nothing, with another be refused.
     async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError>;
 

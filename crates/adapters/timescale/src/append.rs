@@ -20,6 +20,7 @@ use sqlx::types::Json;
 
 use crate::arguments::Arguments;
 use crate::error::failed;
+use crate::imports;
 use crate::micros::Micros;
 use crate::session::{READ_WRITE, Session};
 use crate::store::TimescaleStore;
@@ -75,12 +76,13 @@ async fn write(
         };
     }
     let TapeBatch { instrument, changes, clock: _ } = batch;
-    let Changes { trades, candles, books, imbalances, coverage } = changes;
+    let Changes { trades, candles, books, imbalances, coverage, imports } = changes;
     trades::write(connection, instrument, trades).await?;
     candles::write(connection, instrument, candles).await?;
     books::write(connection, instrument, books).await?;
     books::write_imbalances(connection, instrument, imbalances).await?;
     coverage::write(connection, instrument, coverage).await?;
+    imports::place(connection, instrument, imports, expected.is_none()).await?;
     widen_bounds(connection, batch).await?;
     Ok(true)
 }
@@ -136,7 +138,7 @@ fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Times
 
 /// Keeps what readers rely on: see the table `instruments`.
 async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Result<(), StoreError> {
-    let Changes { trades, candles, books, imbalances, coverage } = &batch.changes;
+    let Changes { trades, candles, books, imbalances, coverage, imports: _ } = &batch.changes;
     let first_trade = trades.iter().map(|row| row.key.event_time).min();
     let first_book = books.iter().map(|row| row.second()).min();
     let first_imbalance = imbalances.iter().map(|row| row.second).min();

@@ -17,6 +17,7 @@ use sqlx::PgConnection;
 
 use crate::coverage::watermark_second;
 use crate::error::failed;
+use crate::imports;
 use crate::session::{SNAPSHOT, Session};
 use crate::store::TimescaleStore;
 
@@ -78,7 +79,10 @@ async fn read(
             .map_err(failed(READ))?;
         let rows = FrameRows::read(&row, looked_at(query))?;
         if !bounds.widen(query, &rows) {
-            return Ok(rows.into_parts(query));
+            // What a frame knows of imports is settled by then: each has its place on the tape.
+            let imports =
+                if rows.has_imports { imports::known(connection, query).await? } else { Vec::new() };
+            return Ok(FrameParts { imports: imports.into(), ..rows.into_parts(query) });
         }
     }
 }

@@ -29,6 +29,7 @@ mod edition;
 mod error;
 mod frame;
 mod imbalances;
+mod imports;
 mod layout;
 mod levels;
 mod maintain;

@@ -25,8 +25,10 @@ const CHANGE: &str = "INSERT,SELECT,UPDATE";
 
 /// Relations that are no hypertables, with what the writer may do. Every relation of the schema is here or in
 /// [`writes`]; a test says so.
-const OTHERS: [(&str, &str); 10] = [
+const OTHERS: [(&str, &str); 12] = [
     ("_sqlx_migrations", READ),
+    ("import_sources", "DELETE,INSERT,SELECT"),
+    ("imports", "DELETE,INSERT,SELECT,UPDATE"),
     ("instrument_clock", CHANGE),
     ("instruments", CHANGE),
     ("maintenance", READ),
@@ -279,7 +281,7 @@ async fn grants(connection: &mut PgConnection, names: &RoleNames) -> Result<Vec<
 fn writes() -> Vec<(&'static str, &'static str)> {
     let hypertables = TABLES.iter().map(|table| {
         let may = match table.name {
-            "ohlcv_imported" => "DELETE,INSERT,SELECT,UPDATE",
+            "ohlcv_imported" => "DELETE,INSERT,SELECT",
             "ohlcv_1s" | "ohlcv_1m" | "ohlcv_5m" | "ohlcv_15m" | "ohlcv_1h" | "ohlcv_1d" => CHANGE,
             "ohlcv_indicators" => CHANGE,
             _ => ADD,

@@ -30,7 +30,10 @@ pub(crate) static TABLES: [Table; 14] = [
         segmentby: "symbol,exchange,timeframe",
         ..by_instrument("ohlcv_superseded", "timestamp,revision")
     },
-    Table { segmentby: "symbol,exchange,timeframe,source", ..by_instrument("ohlcv_imported", "timestamp") },
+    Table {
+        segmentby: "symbol,exchange,source,import_id,timeframe",
+        ..by_instrument("ohlcv_imported", "timestamp")
+    },
     Table {
         segmentby: "symbol,exchange,timeframe",
         ..by_instrument("ohlcv_indicators", "timestamp,feature_version,known_from")

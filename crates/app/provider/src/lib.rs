@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod imports;
 mod order_book;
 mod provider;
 mod request;

@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join;
 use onetape_domain::candle::Candle;
 use onetape_domain::canonical;
 use onetape_domain::coverage::Stream;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{
     CandleSection, DataSource, FrameMetadata, FrameParts, FrameShape, InferenceDataFrame, assemble,
-    candle_section,
+    candle_section, chosen_section,
 };
+use onetape_domain::indicator::MAX_WINDOW;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::quality::{Quality, Tier};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
@@ -24,6 +26,7 @@ use onetape_ports::{
 use parking_lot::RwLock;
 
 use crate::error::ProviderError;
+use crate::imports::ImportMemory;
 use crate::request::{FillPolicy, ProviderConfig, Request};
 
 /// Aligned candles of several timeframes at one instant.
@@ -58,6 +61,8 @@ pub struct UnifiedDataProvider {
     /// Stamps the store had come to when it was last asked. It never goes back, so an instant up to there
     /// takes one round trip.
     flushed: Arc<RwLock<HashMap<Instrument, Timestamp>>>,
+    /// Candles of imports, of instruments that have any.
+    pub(crate) imports: ImportMemory,
     /// What retention had taken when the store was last asked, and when that was by the monotonic clock.
     expiry: Arc<RwLock<HashMap<Instrument, (i64, Expiry)>>>,
 }
@@ -82,6 +87,7 @@ impl UnifiedDataProvider {
             clock,
             config: Arc::new(config),
             flushed: Arc::default(),
+            imports: ImportMemory::default(),
             expiry: Arc::default(),
         }
     }
@@ -144,7 +150,7 @@ impl UnifiedDataProvider {
         let shape = request.check(&self.config)?;
         let Answer { as_of, parts, source } = self.answer(instrument, request, shape).await?;
         let flat = (request.fill == FillPolicy::Flat)
-            .then(|| parts.watermark_second().map(|end| (parts.covered(Stream::Trades), end)));
+            .then(|| parts.measured_to(as_of).map(|end| (parts.covered_candles(), end)));
         let mut frame = assemble(instrument.clone(), as_of, shape, parts)?;
         // After the rows: what is dropped in between is seen.
         self.expiry(instrument, source).await?.mark(&mut frame, shape);
@@ -187,22 +193,30 @@ impl UnifiedDataProvider {
         let started = self.clock.monotonic_micros();
         let shape = FrameShape { context_window: 0, ..request.check(&self.config)? };
         let answer = self.answer(instrument, request, shape).await?;
-        let (covered, end) = (answer.parts.covered(Stream::Trades), answer.parts.watermark_second());
+        let (covered, end) = (answer.parts.covered_candles(), answer.parts.measured_to(answer.as_of));
+        let trades = answer.parts.covered(Stream::Trades);
         let forming = answer.parts.forming()?;
         let expiry = self.expiry(instrument, answer.source).await?;
         let open_from =
             answer.parts.candles[Timeframe::S1.index()].last().map_or(answer.as_of, Candle::close_time);
         let mut candles = BTreeMap::new();
         for timeframe in timeframes {
-            let closed = &answer.parts.candles[timeframe.index()];
-            let mut rows = closed[closed.len().saturating_sub(request.limit)..].to_vec();
-            rows.extend_from_slice(&forming[timeframe.index()]);
-            let mut section = candle_section(rows, &covered, end);
+            let index = timeframe.index();
+            let (closed, forming) = (&answer.parts.candles[index], &forming[index]);
+            let covered = &covered[index];
+            let mut section = if let Some(imported) = &answer.parts.imported {
+                let chosen = imported.choose(*timeframe, closed, &trades, answer.as_of);
+                chosen_section(&chosen, request.limit, forming, covered, end)
+            } else {
+                let mut rows = closed[closed.len().saturating_sub(request.limit)..].to_vec();
+                rows.extend_from_slice(forming);
+                candle_section(rows, covered, end)
+            };
             if expiry.touches(answer.as_of) {
                 expiry.mark_candles(&mut section, *timeframe, request.limit, open_from);
             }
             if let Some(end) = end.filter(|_| request.fill == FillPolicy::Flat) {
-                section.fill_flat(*timeframe, request.limit, &covered, end);
+                section.fill_flat(*timeframe, request.limit, covered, end);
             }
             candles.insert(*timeframe, section);
         }
@@ -243,11 +257,39 @@ impl UnifiedDataProvider {
         }
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(&query.instrument));
         query.as_of = self.resolve(&query.instrument, &request, issued).await?;
-        Ok(self.store.candles(&query).await?)
+        let (candles, imports) =
+            try_join(self.store.candles(&query), self.store.imports(&query.instrument)).await?;
+        if imports.is_empty() {
+            return Ok(candles);
+        }
+        let data = self.multi_timeframe(&query.instrument, &[timeframe], &request).await?;
+        Ok(data.candles.get(&timeframe).map(|section| section.closed().to_vec()).unwrap_or_default())
     }
 
-    /// Gets the parts of an answer from the cache where it can prove them, else from the store.
+    /// Gets the parts of an answer, the candles of imports with them where there are any.
     pub(crate) async fn answer(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+        shape: FrameShape,
+    ) -> Result<Answer, ProviderError> {
+        let wide = FrameShape { candles: shape.candles.max(MAX_WINDOW), ..shape };
+        let expects = self.imports.expects(instrument);
+        let mut answer = self.parts(instrument, request, if expects { wide } else { shape }).await?;
+        if answer.parts.imports.is_empty() {
+            return Ok(answer);
+        }
+        if !expects {
+            // The choice is made among all candles that indicators look at: once more, for the same instant.
+            let request = Request { timestamp: Some(answer.as_of), ..*request };
+            answer = self.parts(instrument, &request, wide).await?;
+        }
+        answer.parts.imported = Some(self.imported(instrument, &answer, wide, request.knowledge).await?);
+        Ok(answer)
+    }
+
+    /// Gets them from the cache where it can prove them, else from the store.
+    async fn parts(
         &self,
         instrument: &Instrument,
         request: &Request,
@@ -302,10 +344,19 @@ impl UnifiedDataProvider {
         if self.flushed.read().get(instrument).is_some_and(|flushed| requested <= *flushed) {
             return Ok(requested);
         }
-        let Some(flushed) = self.store.flushed(instrument).await? else {
-            return Err(self.unknown(instrument).await?);
+        let flushed = match self.store.flushed(instrument).await? {
+            Some(flushed) => {
+                self.flushed.write().insert(instrument.clone(), flushed);
+                flushed
+            }
+            // Nothing of it was ever live. What was imported speaks of the time until its own end.
+            None => {
+                match self.store.imports(instrument).await?.iter().map(|import| import.covered.end()).max() {
+                    Some(end) => end,
+                    None => return Err(self.unknown(instrument).await?),
+                }
+            }
         };
-        self.flushed.write().insert(instrument.clone(), flushed);
         if requested <= flushed {
             return Ok(requested);
         }

@@ -23,7 +23,8 @@ pub(crate) struct Imports {
 struct One {
     new: NewImport,
     candles: BTreeMap<(Timeframe, Timestamp), ImportedCandle>,
-    finished: Option<(TimeRange, Place, u64)>,
+    number: u64,
+    finished: Option<(TimeRange, Place)>,
 }
 
 impl Imports {
@@ -34,7 +35,7 @@ impl Imports {
 
     fn finished(&self) -> Vec<Import> {
         let import = |one: &One| {
-            let (covered, place, number) = one.finished?;
+            let ((covered, place), number) = (one.finished?, one.number);
             let NewImport { id, instrument, source, timeframe } = one.new.clone();
             let rank = self.order.iter().position(|ranked| *ranked == source);
             let rank = rank.map_or(Import::UNRANKED, |rank| u32::try_from(rank).expect("a short list"));
@@ -64,7 +65,7 @@ impl Imports {
 
     pub(crate) fn place(&mut self, instrument: &Instrument, named: &[Import], first: bool) {
         for one in self.all.iter_mut().filter(|one| one.new.instrument == *instrument) {
-            let Some((_, place, _)) = &mut one.finished else { continue };
+            let Some((_, place)) = &mut one.finished else { continue };
             match named.iter().find(|import| import.id == one.new.id) {
                 Some(import) if *place == Place::Waiting => *place = import.place,
                 None if *place == Place::Before && first => *place = Place::Waiting,
@@ -86,7 +87,9 @@ impl ImportStore for NaiveStore {
             Some(one) if one.new != *import => Err(refused(StoreErrorKind::Conflict)),
             Some(_) => Ok(()),
             None => {
-                imports.all.push(One { new: import.clone(), candles: BTreeMap::new(), finished: None });
+                imports.number += 1;
+                let (new, number) = (import.clone(), imports.number);
+                imports.all.push(One { new, number, candles: BTreeMap::new(), finished: None });
                 Ok(())
             }
         }
@@ -115,10 +118,9 @@ impl ImportStore for NaiveStore {
     async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError> {
         let mistake = self.mistake();
         let state = &mut *self.lock();
-        let number = state.imports.number + 1;
         let one = state.imports.one(id)?;
         match one.finished {
-            Some((before, _, _)) if before != covered => return Err(refused(StoreErrorKind::Conflict)),
+            Some((before, _)) if before != covered => return Err(refused(StoreErrorKind::Conflict)),
             Some(_) => {}
             None => {
                 let timeframe = one.new.timeframe;
@@ -136,8 +138,7 @@ impl ImportStore for NaiveStore {
                 }
                 let live =
                     state.instruments.get(&one.new.instrument).is_some_and(|model| model.clock().is_some());
-                one.finished = Some((covered, if live { Place::Waiting } else { Place::Before }, number));
-                state.imports.number = number;
+                one.finished = Some((covered, if live { Place::Waiting } else { Place::Before }));
             }
         }
         let found = state.imports.finished().into_iter().find(|import| import.id == *id);

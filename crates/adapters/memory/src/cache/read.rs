@@ -66,6 +66,9 @@ impl State {
     /// Candles with the effective instant.
     pub(super) fn candles(&self, query: &CandleQuery) -> Option<(Timestamp, Vec<Candle>)> {
         let as_of = self.effective(query.as_of)?;
+        if !self.imports.is_empty() {
+            return None;
+        }
         let lens = match query.knowledge {
             Knowledge::AsRecorded => Lens::Recorded(as_of),
             Knowledge::AsCorrected => lens(as_of, query.knowledge, &self.coverage.proof(as_of)),

@@ -20,13 +20,14 @@ const OPERATION: &str = "import";
 pub(super) struct Imports {
     by_id: BTreeMap<ImportId, Stored>,
     order: Vec<Source>,
-    /// Given to the import finished last.
+    /// Given to the import begun last.
     number: u64,
 }
 
 #[derive(Debug)]
 struct Stored {
     new: NewImport,
+    number: u64,
     candles: [BTreeMap<Timestamp, ImportedCandle>; 6],
     finished: Option<Finished>,
 }
@@ -35,7 +36,6 @@ struct Stored {
 struct Finished {
     covered: TimeRange,
     place: Place,
-    number: u64,
 }
 
 impl Imports {
@@ -48,7 +48,8 @@ impl Imports {
     }
 
     fn describe(&self, stored: &Stored) -> Option<Import> {
-        let Finished { covered, place, number } = stored.finished?;
+        let Finished { covered, place } = stored.finished?;
+        let number = stored.number;
         let NewImport { id, instrument, source, timeframe } = stored.new.clone();
         let rank = self.order.iter().position(|ranked| *ranked == source);
         let rank = rank.and_then(|rank| u32::try_from(rank).ok()).unwrap_or(Import::UNRANKED);
@@ -149,14 +150,22 @@ impl Stored {
 #[async_trait]
 impl ImportStore for MemoryStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
-        match self.inner.imports.write().by_id.entry(import.id.clone()) {
+        let imports = &mut *self.inner.imports.write();
+        match imports.by_id.entry(import.id.clone()) {
             Entry::Occupied(stored) if stored.get().new == *import => Ok(()),
             Entry::Occupied(stored) => {
                 let NewImport { id, instrument, source, timeframe } = &stored.get().new;
                 Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
             }
             Entry::Vacant(entry) => {
-                entry.insert(Stored { new: import.clone(), candles: Default::default(), finished: None });
+                imports.number += 1;
+                let number = imports.number;
+                entry.insert(Stored {
+                    new: import.clone(),
+                    number,
+                    candles: Default::default(),
+                    finished: None,
+                });
                 Ok(())
             }
         }
@@ -172,7 +181,6 @@ impl ImportStore for MemoryStore {
         let tape = self.inner.tapes.write().entry(instrument).or_default().clone();
         let tape = tape.read();
         let mut imports = self.inner.imports.write();
-        let number = imports.number + 1;
         let stored = imports.get(id)?;
         match stored.finished {
             Some(finished) if finished.covered == covered => {}
@@ -183,8 +191,7 @@ impl ImportStore for MemoryStore {
             None => {
                 stored.roll_up(covered)?;
                 let place = if tape.clock.is_some() { Place::Waiting } else { Place::Before };
-                stored.finished = Some(Finished { covered, place, number });
-                imports.number = number;
+                stored.finished = Some(Finished { covered, place });
             }
         }
         let described = imports.by_id.get(id).and_then(|stored| imports.describe(stored));

@@ -64,7 +64,7 @@ pub(super) async fn decompress(pool: &Pool, batch: &TapeBatch) -> Result<usize, 
 
 /// The times of a batch's rows, by table.
 fn times(changes: &Changes) -> BTreeMap<String, Vec<Timestamp>> {
-    let Changes { trades, candles, books, imbalances, coverage } = changes;
+    let Changes { trades, candles, books, imbalances, coverage, imports: _ } = changes;
     let mut times = BTreeMap::<String, Vec<Timestamp>>::new();
     for change in candles {
         let (timeframe, open_time) = (change.candle.timeframe(), change.candle.open_time());

@@ -38,6 +38,8 @@ pub(super) struct FrameRows {
     pub(super) firsts: Option<Firsts>,
     /// The most a trade lies ahead of its stamp.
     pub(super) lead: i64,
+    /// Whether anything was ever imported of the instrument.
+    pub(super) has_imports: bool,
     /// From where on a book with a later stamp would have been found; none without a book.
     pub(super) books_since: Option<Timestamp>,
     /// Those to return, and of 1 s those of the context window.
@@ -71,6 +73,7 @@ impl FrameRows {
         let (any, book, imbalance) = (instant()?, instant()?, instant()?);
         let firsts = any.map(|any| Firsts { any, book, imbalance });
         let lead: Option<i64> = columns.take().map_err(failed(READ))?;
+        let has_imports = columns.take().map_err(failed(READ))?;
         let mut revised: [Vec<Candle>; 6] = Default::default();
         for (timeframe, candle) in section(columns, RevisedRow::into_candle)? {
             revised[timeframe.index()].push(candle);
@@ -112,6 +115,7 @@ impl FrameRows {
         Ok(Self {
             firsts,
             lead: lead.unwrap_or(0),
+            has_imports,
             books_since: books_since.map(Timestamp::from),
             candles,
             closes,
@@ -169,6 +173,7 @@ impl FrameRows {
             imbalances,
             coverage,
             context,
+            ..FrameParts::default()
         }
     }
 }

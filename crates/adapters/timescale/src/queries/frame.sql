@@ -14,7 +14,8 @@
 WITH instrument AS (
     SELECT max(first_time) AS first_time, max(first_book_time) AS first_book_time,
            max(first_imbalance_time) AS first_imbalance_time, max(lead_us) AS lead_us,
-           coalesce(max(book_lag_us), 0) * INTERVAL '1 microsecond' AS book_lag
+           coalesce(max(book_lag_us), 0) * INTERVAL '1 microsecond' AS book_lag,
+           coalesce(bool_or(has_imports), false) AS has_imports
     FROM instruments
     WHERE symbol = $1 AND exchange = $2
 ),
@@ -209,6 +210,7 @@ coverage AS (
     WHERE run.symbol = $1 AND run.exchange = $2 AND run.first_available_at <= $3 AND run.furthest_end >= $27
 )
 SELECT instrument.first_time, instrument.first_book_time, instrument.first_imbalance_time, instrument.lead_us,
+       instrument.has_imports,
        revised.candles,
        candles_1s.candles, candles_1s.closes, candles_1s.times,
        candles_1m.candles, candles_1m.closes, candles_1m.times,

@@ -1,0 +1,7 @@
+SELECT imports.import_id, imports.symbol, imports.exchange, imports.source, imports.timeframe, imports.number,
+       ranked.rank, imports.covered_from, imports.covered_to, imports.known_from = '-infinity',
+       nullif(imports.known_from, '-infinity')
+FROM imports
+LEFT JOIN import_sources AS ranked USING (source)
+WHERE imports.symbol = $1 AND imports.exchange = $2 AND imports.finished_at IS NOT NULL
+ORDER BY imports.number

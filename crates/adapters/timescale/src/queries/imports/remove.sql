@@ -1,0 +1,1 @@
+DELETE FROM imports WHERE import_id = $1
