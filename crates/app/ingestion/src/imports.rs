@@ -27,6 +27,8 @@ impl DataIngestionPipeline {
         rules: VenueRules,
     ) -> Result<usize, IngestError> {
         self.inner.hold_back().await?;
+        // Whether an import stands before the tape is not decided until its first batch is written.
+        self.flush().await?;
         let waiting = self.inner.waiting_of(instrument).await?.len();
         if waiting > 0 {
             // Loading takes them in, unless that was done before.

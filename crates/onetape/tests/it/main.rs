@@ -1,5 +1,6 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
+mod imports;
 mod indicators;
 #[cfg(feature = "timescale")]
 mod model;

@@ -32,7 +32,7 @@ use super::support::instrument;
 const MIDNIGHT: Timestamp = Timestamp::from_micros(1_723_161_600 * SECOND);
 const SECONDS: u32 = 150;
 
-static SCHEMA: LazyLock<Template> = LazyLock::new(|| {
+pub(crate) static SCHEMA: LazyLock<Template> = LazyLock::new(|| {
     Template::new("model", fingerprint(), |url| async move { TimescaleStore::migrate_url(&url).await })
 });
 
