@@ -4,6 +4,35 @@
 -- why. Left out is what differs between the editions: the continuous aggregates ohlcv_*_continuous (views on the Apache
 -- edition), columnstore settings and policies. Chunk lengths are those of the default settings.
 
+CREATE TABLE import_sources (
+    source text NOT NULL,
+    rank integer NOT NULL,
+    CONSTRAINT import_sources_pkey PRIMARY KEY (source),
+    CONSTRAINT import_sources_rank_key UNIQUE (rank),
+    CONSTRAINT rank_is_natural CHECK ((rank >= 0))
+);
+
+CREATE TABLE imports (
+    import_id text NOT NULL,
+    number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    symbol text NOT NULL,
+    exchange text NOT NULL,
+    source text NOT NULL,
+    timeframe text NOT NULL,
+    begun_at timestamp with time zone NOT NULL DEFAULT now(),
+    finished_at timestamp with time zone,
+    covered_from timestamp with time zone,
+    covered_to timestamp with time zone,
+    known_from timestamp with time zone,
+    CONSTRAINT imports_pkey PRIMARY KEY (import_id),
+    CONSTRAINT imports_number_key UNIQUE (number),
+    CONSTRAINT known_when_finished CHECK (((known_from IS NULL) OR (finished_at IS NOT NULL))),
+    CONSTRAINT range_is_whole CHECK ((((finished_at IS NULL) = (covered_from IS NULL)) AND ((finished_at IS NULL) = (covered_to IS NULL)) AND (covered_from <= covered_to))),
+    CONSTRAINT timeframe_is_known CHECK ((timeframe = ANY (ARRAY['1s'::text, '1m'::text, '5m'::text, '15m'::text, '1h'::text, '1d'::text])))
+);
+
+CREATE INDEX imports_of_an_instrument ON public.imports USING btree (symbol, exchange);
+
 CREATE TABLE instrument_clock (
     symbol text NOT NULL,
     exchange text NOT NULL,
@@ -24,6 +53,7 @@ CREATE TABLE instruments (
     first_book_time timestamp with time zone,
     first_imbalance_time timestamp with time zone,
     first_trade_time timestamp with time zone,
+    has_imports boolean NOT NULL DEFAULT false,
     CONSTRAINT instruments_pkey PRIMARY KEY (symbol, exchange)
 );
 
@@ -243,11 +273,10 @@ CREATE TABLE ohlcv_5m (
 CREATE TABLE ohlcv_imported (
     symbol text NOT NULL,
     exchange text NOT NULL,
-    timeframe text NOT NULL,
     source text NOT NULL,
     import_id text NOT NULL,
+    timeframe text NOT NULL,
     "timestamp" timestamp with time zone NOT NULL,
-    imported_at timestamp with time zone NOT NULL,
     trade_count bigint,
     open_price numeric NOT NULL,
     high_price numeric NOT NULL,
@@ -255,7 +284,7 @@ CREATE TABLE ohlcv_imported (
     close_price numeric NOT NULL,
     volume numeric NOT NULL,
     taker_buy_volume numeric,
-    CONSTRAINT ohlcv_imported_pkey PRIMARY KEY (symbol, exchange, timeframe, source, "timestamp"),
+    CONSTRAINT ohlcv_imported_pkey PRIMARY KEY (symbol, exchange, source, import_id, timeframe, "timestamp"),
     CONSTRAINT close_is_exact CHECK (((close_price > (0)::numeric) AND (close_price < '10000000000000000000000000000'::numeric) AND (scale(close_price) <= 12) AND ((close_price < '10000000000000000'::numeric) OR (close_price < power((10)::numeric, ((28 - scale(close_price)))::numeric))))),
     CONSTRAINT high_is_exact CHECK (((high_price > (0)::numeric) AND (high_price < '10000000000000000000000000000'::numeric) AND (scale(high_price) <= 12) AND ((high_price < '10000000000000000'::numeric) OR (high_price < power((10)::numeric, ((28 - scale(high_price)))::numeric))))),
     CONSTRAINT low_is_exact CHECK (((low_price > (0)::numeric) AND (low_price < '10000000000000000000000000000'::numeric) AND (scale(low_price) <= 12) AND ((low_price < '10000000000000000'::numeric) OR (low_price < power((10)::numeric, ((28 - scale(low_price)))::numeric))))),
@@ -512,29 +541,52 @@ CREATE TABLE trade_events (
 
 -- trade_events is a hypertable by "timestamp", in chunks of 1 days
 
+CREATE VIEW imported_candles AS
+ SELECT candle.symbol,
+    candle.exchange,
+    candle.timeframe,
+    candle."timestamp",
+    candle.source,
+    candle.import_id,
+    candle.open_price,
+    candle.high_price,
+    candle.low_price,
+    candle.close_price,
+    candle.volume,
+    candle.taker_buy_volume,
+    candle.trade_count,
+    candle.timeframe <> import.timeframe AS rolled_up,
+    COALESCE(ranked.rank, 2147483647) AS source_rank,
+    import.number
+   FROM imports import
+     JOIN ohlcv_imported candle ON candle.symbol = import.symbol AND candle.exchange = import.exchange AND candle.source = import.source AND candle.import_id = import.import_id
+     LEFT JOIN import_sources ranked ON ranked.source = import.source
+  WHERE import.finished_at IS NOT NULL AND import.known_from IS NOT NULL;
+
 CREATE VIEW ohlcv_data AS
- SELECT "timestamp",
-    symbol,
-    timeframe,
-    open_price,
-    high_price,
-    low_price,
-    close_price,
-    volume,
-    trade_count,
-    NULL::double precision AS rsi_14,
-    NULL::double precision AS macd,
-    NULL::double precision AS macd_signal,
-    NULL::double precision AS bb_upper,
-    NULL::double precision AS bb_middle,
-    NULL::double precision AS bb_lower,
-    exchange,
-    source,
-    taker_buy_volume,
-    revision,
-    known_from
+ SELECT derived."timestamp",
+    derived.symbol,
+    derived.timeframe,
+    derived.open_price,
+    derived.high_price,
+    derived.low_price,
+    derived.close_price,
+    derived.volume,
+    derived.trade_count,
+    indicators.rsi_14,
+    indicators.macd,
+    indicators.macd_signal,
+    indicators.bb_upper,
+    indicators.bb_middle,
+    indicators.bb_lower,
+    derived.exchange,
+    'derived'::text AS source,
+    derived.taker_buy_volume,
+    derived.revision,
+    derived.known_from,
+    COALESCE(coverage.covered @> tstzrange(derived."timestamp", derived."timestamp" + derived.length), false) AS complete
    FROM ( SELECT '1s'::text AS timeframe,
-            'derived'::text AS source,
+            '00:00:01'::interval AS length,
             ohlcv_1s.symbol,
             ohlcv_1s.exchange,
             ohlcv_1s."timestamp",
@@ -556,7 +608,7 @@ CREATE VIEW ohlcv_data AS
            FROM ohlcv_1s
         UNION ALL
          SELECT '1m'::text,
-            'derived'::text,
+            '00:01:00'::interval AS "interval",
             ohlcv_1m.symbol,
             ohlcv_1m.exchange,
             ohlcv_1m."timestamp",
@@ -578,7 +630,7 @@ CREATE VIEW ohlcv_data AS
            FROM ohlcv_1m
         UNION ALL
          SELECT '5m'::text,
-            'derived'::text,
+            '00:05:00'::interval AS "interval",
             ohlcv_5m.symbol,
             ohlcv_5m.exchange,
             ohlcv_5m."timestamp",
@@ -600,7 +652,7 @@ CREATE VIEW ohlcv_data AS
            FROM ohlcv_5m
         UNION ALL
          SELECT '15m'::text,
-            'derived'::text,
+            '00:15:00'::interval AS "interval",
             ohlcv_15m.symbol,
             ohlcv_15m.exchange,
             ohlcv_15m."timestamp",
@@ -622,7 +674,7 @@ CREATE VIEW ohlcv_data AS
            FROM ohlcv_15m
         UNION ALL
          SELECT '1h'::text,
-            'derived'::text,
+            '01:00:00'::interval AS "interval",
             ohlcv_1h.symbol,
             ohlcv_1h.exchange,
             ohlcv_1h."timestamp",
@@ -644,7 +696,7 @@ CREATE VIEW ohlcv_data AS
            FROM ohlcv_1h
         UNION ALL
          SELECT '1d'::text,
-            'derived'::text,
+            '24:00:00'::interval AS "interval",
             ohlcv_1d.symbol,
             ohlcv_1d.exchange,
             ohlcv_1d."timestamp",
@@ -663,7 +715,90 @@ CREATE VIEW ohlcv_data AS
             ohlcv_1d.close_price,
             ohlcv_1d.volume,
             ohlcv_1d.taker_buy_volume
-           FROM ohlcv_1d) candle;
+           FROM ohlcv_1d) derived
+     LEFT JOIN trade_coverage coverage ON coverage.symbol = derived.symbol AND coverage.exchange = derived.exchange
+     LEFT JOIN LATERAL ( SELECT version.rsi_14,
+            version.macd,
+            version.macd_signal,
+            version.bb_upper,
+            version.bb_middle,
+            version.bb_lower
+           FROM ohlcv_indicators version
+          WHERE version.symbol = derived.symbol AND version.exchange = derived.exchange AND version.timeframe = derived.timeframe AND version."timestamp" = derived."timestamp"
+          ORDER BY version.feature_version DESC, version.known_from DESC
+         LIMIT 1) indicators ON true
+  WHERE coverage.covered @> tstzrange(derived."timestamp", derived."timestamp" + derived.length) OR NOT (EXISTS ( SELECT
+           FROM imported_candles imported
+          WHERE imported.symbol = derived.symbol AND imported.exchange = derived.exchange AND imported.timeframe = derived.timeframe AND imported."timestamp" = derived."timestamp"))
+UNION ALL
+ SELECT imported."timestamp",
+    imported.symbol,
+    imported.timeframe,
+    imported.open_price,
+    imported.high_price,
+    imported.low_price,
+    imported.close_price,
+    imported.volume,
+    imported.trade_count,
+    NULL::double precision AS rsi_14,
+    NULL::double precision AS macd,
+    NULL::double precision AS macd_signal,
+    NULL::double precision AS bb_upper,
+    NULL::double precision AS bb_middle,
+    NULL::double precision AS bb_lower,
+    imported.exchange,
+    imported.source,
+    imported.taker_buy_volume,
+    NULL::integer AS revision,
+    NULL::timestamp with time zone AS known_from,
+    true AS complete
+   FROM imported_candles imported
+     LEFT JOIN trade_coverage coverage ON coverage.symbol = imported.symbol AND coverage.exchange = imported.exchange
+  WHERE NOT (EXISTS ( SELECT
+           FROM imported_candles better
+          WHERE better.symbol = imported.symbol AND better.exchange = imported.exchange AND better.timeframe = imported.timeframe AND better."timestamp" = imported."timestamp" AND ((ROW(better.rolled_up, better.source_rank, better.source COLLATE "C", - better.number) < ROW(imported.rolled_up, imported.source_rank, imported.source COLLATE "C", - imported.number))))) AND NOT (EXISTS ( SELECT
+           FROM ( SELECT '1s'::text AS timeframe,
+                    '00:00:01'::interval AS length,
+                    ohlcv_1s.symbol,
+                    ohlcv_1s.exchange,
+                    ohlcv_1s."timestamp"
+                   FROM ohlcv_1s
+                UNION ALL
+                 SELECT '1m'::text,
+                    '00:01:00'::interval AS "interval",
+                    ohlcv_1m.symbol,
+                    ohlcv_1m.exchange,
+                    ohlcv_1m."timestamp"
+                   FROM ohlcv_1m
+                UNION ALL
+                 SELECT '5m'::text,
+                    '00:05:00'::interval AS "interval",
+                    ohlcv_5m.symbol,
+                    ohlcv_5m.exchange,
+                    ohlcv_5m."timestamp"
+                   FROM ohlcv_5m
+                UNION ALL
+                 SELECT '15m'::text,
+                    '00:15:00'::interval AS "interval",
+                    ohlcv_15m.symbol,
+                    ohlcv_15m.exchange,
+                    ohlcv_15m."timestamp"
+                   FROM ohlcv_15m
+                UNION ALL
+                 SELECT '1h'::text,
+                    '01:00:00'::interval AS "interval",
+                    ohlcv_1h.symbol,
+                    ohlcv_1h.exchange,
+                    ohlcv_1h."timestamp"
+                   FROM ohlcv_1h
+                UNION ALL
+                 SELECT '1d'::text,
+                    '24:00:00'::interval AS "interval",
+                    ohlcv_1d.symbol,
+                    ohlcv_1d.exchange,
+                    ohlcv_1d."timestamp"
+                   FROM ohlcv_1d) derived
+          WHERE derived.symbol = imported.symbol AND derived.exchange = imported.exchange AND derived.timeframe = imported.timeframe AND derived."timestamp" = imported."timestamp" AND coverage.covered @> tstzrange(derived."timestamp", derived."timestamp" + derived.length)));
 
 CREATE VIEW order_book_levels AS
  SELECT book.symbol,
@@ -698,3 +833,32 @@ CREATE VIEW order_book_levels AS
             (ask.pair ->> 0)::numeric AS "numeric",
             (ask.pair ->> 1)::numeric AS "numeric"
            FROM jsonb_array_elements(book.wide_levels -> 'asks'::text) WITH ORDINALITY ask(pair, ordinality)) level;
+
+CREATE VIEW trade_coverage AS
+ SELECT log.symbol,
+    log.exchange,
+    COALESCE(range_agg(log.span) FILTER (WHERE log.proves), '{}'::tstzmultirange) - COALESCE(range_agg(lost.span), '{}'::tstzmultirange) AS covered
+   FROM trade_coverage_log log
+     LEFT JOIN LATERAL ( SELECT tstzmultirange(log.span) - COALESCE(range_agg(later.span), '{}'::tstzmultirange) AS span
+           FROM trade_coverage_log later
+          WHERE NOT log.proves AND later.symbol = log.symbol AND later.exchange = log.exchange AND later.proves AND ((ROW(later.available_at, later.rank) > ROW(log.available_at, log.rank))) AND later.span && log.span) lost ON NOT log.proves
+  GROUP BY log.symbol, log.exchange;
+
+CREATE VIEW trade_coverage_log AS
+ SELECT stream_coverage_runs.symbol,
+    stream_coverage_runs.exchange,
+    stream_coverage_runs.available_at,
+    array_position(ARRAY['alive'::text, 'gap'::text, 'filled'::text, 'unfillable'::text], stream_coverage_runs.state) AS rank,
+    stream_coverage_runs.state = ANY (ARRAY['alive'::text, 'filled'::text]) AS proves,
+    tstzrange(stream_coverage_runs.begin_time, stream_coverage_runs.end_time) AS span
+   FROM stream_coverage_runs
+  WHERE stream_coverage_runs.stream = 'trades'::text
+UNION ALL
+ SELECT stream_coverage_runs.symbol,
+    stream_coverage_runs.exchange,
+    stream_coverage_runs.furthest_at AS available_at,
+    1 AS rank,
+    true AS proves,
+    tstzrange(stream_coverage_runs.begin_time, stream_coverage_runs.furthest_end) AS span
+   FROM stream_coverage_runs
+  WHERE stream_coverage_runs.stream = 'trades'::text AND stream_coverage_runs.state = 'alive'::text AND stream_coverage_runs.furthest_at < stream_coverage_runs.available_at;

@@ -83,3 +83,104 @@ CREATE TABLE import_sources (
 
 -- Spares a read of an instrument without imports the look at them.
 ALTER TABLE instruments ADD COLUMN has_imports BOOLEAN NOT NULL DEFAULT false;
+
+-- Candles of imports that are part of answers now, with what decides between several of one period: those of their own
+-- timeframe before rolled-up ones, then the rank of the source, its name, and the later import.
+CREATE VIEW imported_candles AS
+SELECT candle.symbol, candle.exchange, candle.timeframe, candle.timestamp, candle.source, candle.import_id,
+       candle.open_price, candle.high_price, candle.low_price, candle.close_price, candle.volume,
+       candle.taker_buy_volume, candle.trade_count,
+       candle.timeframe <> import.timeframe AS rolled_up, coalesce(ranked.rank, 2147483647) AS source_rank,
+       import.number
+FROM imports AS import
+JOIN ohlcv_imported AS candle
+    ON candle.symbol = import.symbol AND candle.exchange = import.exchange AND candle.source = import.source
+    AND candle.import_id = import.import_id
+LEFT JOIN import_sources AS ranked ON ranked.source = import.source
+WHERE import.finished_at IS NOT NULL AND import.known_from IS NOT NULL;
+
+-- What is proven of the trades of each instrument by now. Of the log the last word on an instant counts: what a gap took
+-- back stays away unless a later row gives it again.
+CREATE VIEW trade_coverage_log AS
+SELECT symbol, exchange, available_at, array_position(ARRAY['alive', 'gap', 'filled', 'unfillable'], state) AS rank,
+       state IN ('alive', 'filled') AS proves, tstzrange(begin_time, end_time) AS span
+FROM stream_coverage_runs
+WHERE stream = 'trades'
+UNION ALL
+SELECT symbol, exchange, furthest_at, 1, true, tstzrange(begin_time, furthest_end)
+FROM stream_coverage_runs
+WHERE stream = 'trades' AND state = 'alive' AND furthest_at < available_at;
+
+CREATE VIEW trade_coverage AS
+SELECT log.symbol, log.exchange,
+       coalesce(range_agg(log.span) FILTER (WHERE log.proves), '{}')
+           - coalesce(range_agg(lost.span), '{}') AS covered
+FROM trade_coverage_log AS log
+LEFT JOIN LATERAL (
+    SELECT tstzmultirange(log.span) - coalesce(range_agg(later.span), '{}') AS span
+    FROM trade_coverage_log AS later
+    WHERE NOT log.proves AND later.symbol = log.symbol AND later.exchange = log.exchange AND later.proves
+      AND (later.available_at, later.rank) > (log.available_at, log.rank) AND later.span && log.span
+) AS lost ON NOT log.proves
+GROUP BY log.symbol, log.exchange;
+
+-- The first design's one table of candles: one a period, by what is known now. In this order: made here of trades that
+-- are all there, imported, made here of trades of which some are missing; `complete` tells the last from the others.
+-- Indicators are those of candles made here, of a minute and longer.
+CREATE OR REPLACE VIEW ohlcv_data AS
+SELECT derived.timestamp, derived.symbol, derived.timeframe, derived.open_price, derived.high_price,
+       derived.low_price, derived.close_price, derived.volume, derived.trade_count,
+       indicators.rsi_14, indicators.macd, indicators.macd_signal,
+       indicators.bb_upper, indicators.bb_middle, indicators.bb_lower,
+       derived.exchange, 'derived' AS source, derived.taker_buy_volume, derived.revision, derived.known_from,
+       coalesce(coverage.covered @> tstzrange(derived.timestamp, derived.timestamp + derived.length), false) AS complete
+FROM (
+    SELECT '1s' AS timeframe, INTERVAL '1 second' AS length, * FROM ohlcv_1s
+    UNION ALL SELECT '1m', INTERVAL '1 minute', * FROM ohlcv_1m
+    UNION ALL SELECT '5m', INTERVAL '5 minutes', * FROM ohlcv_5m
+    UNION ALL SELECT '15m', INTERVAL '15 minutes', * FROM ohlcv_15m
+    UNION ALL SELECT '1h', INTERVAL '1 hour', * FROM ohlcv_1h
+    UNION ALL SELECT '1d', INTERVAL '24 hours', * FROM ohlcv_1d
+) AS derived
+LEFT JOIN trade_coverage AS coverage ON coverage.symbol = derived.symbol AND coverage.exchange = derived.exchange
+LEFT JOIN LATERAL (
+    SELECT rsi_14, macd, macd_signal, bb_upper, bb_middle, bb_lower
+    FROM ohlcv_indicators AS version
+    WHERE version.symbol = derived.symbol AND version.exchange = derived.exchange
+      AND version.timeframe = derived.timeframe AND version.timestamp = derived.timestamp
+    ORDER BY feature_version DESC, known_from DESC
+    LIMIT 1
+) AS indicators ON true
+WHERE coverage.covered @> tstzrange(derived.timestamp, derived.timestamp + derived.length)
+   OR NOT EXISTS (
+       SELECT FROM imported_candles AS imported
+       WHERE imported.symbol = derived.symbol AND imported.exchange = derived.exchange
+         AND imported.timeframe = derived.timeframe AND imported.timestamp = derived.timestamp
+   )
+UNION ALL
+SELECT imported.timestamp, imported.symbol, imported.timeframe, imported.open_price, imported.high_price,
+       imported.low_price, imported.close_price, imported.volume, imported.trade_count,
+       NULL, NULL, NULL, NULL, NULL, NULL,
+       imported.exchange, imported.source, imported.taker_buy_volume, NULL, NULL, true
+FROM imported_candles AS imported
+LEFT JOIN trade_coverage AS coverage ON coverage.symbol = imported.symbol AND coverage.exchange = imported.exchange
+WHERE NOT EXISTS (
+    SELECT FROM imported_candles AS better
+    WHERE better.symbol = imported.symbol AND better.exchange = imported.exchange
+      AND better.timeframe = imported.timeframe AND better.timestamp = imported.timestamp
+      AND (better.rolled_up, better.source_rank, better.source COLLATE "C", -better.number)
+          < (imported.rolled_up, imported.source_rank, imported.source COLLATE "C", -imported.number)
+)
+AND NOT EXISTS (
+    SELECT FROM (
+        SELECT '1s' AS timeframe, INTERVAL '1 second' AS length, symbol, exchange, timestamp FROM ohlcv_1s
+        UNION ALL SELECT '1m', INTERVAL '1 minute', symbol, exchange, timestamp FROM ohlcv_1m
+        UNION ALL SELECT '5m', INTERVAL '5 minutes', symbol, exchange, timestamp FROM ohlcv_5m
+        UNION ALL SELECT '15m', INTERVAL '15 minutes', symbol, exchange, timestamp FROM ohlcv_15m
+        UNION ALL SELECT '1h', INTERVAL '1 hour', symbol, exchange, timestamp FROM ohlcv_1h
+        UNION ALL SELECT '1d', INTERVAL '24 hours', symbol, exchange, timestamp FROM ohlcv_1d
+    ) AS derived
+    WHERE derived.symbol = imported.symbol AND derived.exchange = imported.exchange
+      AND derived.timeframe = imported.timeframe AND derived.timestamp = imported.timestamp
+      AND coverage.covered @> tstzrange(derived.timestamp, derived.timestamp + derived.length)
+);

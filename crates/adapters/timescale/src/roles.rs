@@ -25,10 +25,11 @@ const CHANGE: &str = "INSERT,SELECT,UPDATE";
 
 /// Relations that are no hypertables, with what the writer may do. Every relation of the schema is here or in
 /// [`writes`]; a test says so.
-const OTHERS: [(&str, &str); 12] = [
+const OTHERS: [(&str, &str); 15] = [
     ("_sqlx_migrations", READ),
     ("import_sources", "DELETE,INSERT,SELECT"),
     ("imports", "DELETE,INSERT,SELECT,UPDATE"),
+    ("imported_candles", READ),
     ("instrument_clock", CHANGE),
     ("instruments", CHANGE),
     ("maintenance", READ),
@@ -38,6 +39,8 @@ const OTHERS: [(&str, &str); 12] = [
     ("store_settings", READ),
     ("stream_coverage_runs", CHANGE),
     ("table_settings", READ),
+    ("trade_coverage", READ),
+    ("trade_coverage_log", READ),
 ];
 /// Holds what was refused, as it came: not for readers.
 const QUARANTINE: &str = "quarantine";
