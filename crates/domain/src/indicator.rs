@@ -2,6 +2,11 @@
 
 #[cfg(feature = "indicators")]
 mod batch;
+#[cfg(feature = "indicators")]
+mod series;
+
+#[cfg(feature = "indicators")]
+pub use series::CloseSeries;
 
 use std::sync::OnceLock;
 

@@ -6,6 +6,8 @@
 mod books;
 mod candles;
 mod coverage;
+#[cfg(feature = "indicators")]
+mod indicators;
 mod late;
 mod trades;
 
@@ -78,6 +80,9 @@ async fn write(
     let TapeBatch { instrument, changes, clock: _ } = batch;
     let Changes { trades, candles, books, imbalances, coverage, imports } = changes;
     trades::write(connection, instrument, trades).await?;
+    // First, since it reads the closes that were known before.
+    #[cfg(feature = "indicators")]
+    indicators::write(connection, instrument, candles).await?;
     candles::write(connection, instrument, candles).await?;
     books::write(connection, instrument, books).await?;
     books::write_imbalances(connection, instrument, imbalances).await?;

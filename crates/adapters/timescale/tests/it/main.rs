@@ -13,6 +13,7 @@ mod roles;
 mod rollups;
 mod schema;
 mod settings;
+mod sql_face;
 mod support;
 mod tls;
 mod upgrade;
