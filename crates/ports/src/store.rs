@@ -107,6 +107,14 @@ pub trait ImbalanceStore: Display + Debug + Send + Sync + 'static {
 pub trait CoverageStore: Display + Debug + Send + Sync + 'static {
     /// Rows whose range touches the selection, known at the instant, by stamp, stream, state and begin.
     fn stream_coverage(&self, query: TimeQuery) -> RowStream<'_, CoverageRow>;
+
+    /// Rows that prove, from `from` on, what the whole log proves at the instant: few, however long the log is.
+    async fn coverage_proof(
+        &self,
+        instrument: &Instrument,
+        from: Timestamp,
+        as_of: Timestamp,
+    ) -> Result<Vec<CoverageRow>, StoreError>;
 }
 
 /// Reads clocks.

@@ -212,6 +212,15 @@ impl<S: MarketStore + ?Sized> CoverageStore for FaultStore<S> {
     fn stream_coverage(&self, query: TimeQuery) -> RowStream<'_, CoverageRow> {
         self.stream("stream_coverage", self.inner.stream_coverage(query))
     }
+
+    async fn coverage_proof(
+        &self,
+        instrument: &Instrument,
+        from: Timestamp,
+        as_of: Timestamp,
+    ) -> Result<Vec<CoverageRow>, StoreError> {
+        self.call("coverage_proof", self.inner.coverage_proof(instrument, from, as_of)).await
+    }
 }
 
 #[async_trait]

@@ -6,11 +6,13 @@
 #![warn(missing_docs)]
 
 mod error;
+mod history;
 mod imports;
 mod order_book;
 mod provider;
 mod request;
 
 pub use error::ProviderError;
+pub use history::CandleStream;
 pub use provider::{MultiTimeframeData, UnifiedDataProvider};
 pub use request::{FillPolicy, ProviderConfig, Request};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use onetape::domain::frame::DataSource;
 use onetape::domain::imported::{ImportId, ImportedCandle, ImportedValues, NewImport, Place, Source};
 use onetape::domain::time::{SECOND, TimeRange};
 use onetape::domain::venue::VenueRules;
 use onetape::memory::SystemClock;
-use onetape::ports::MarketStore;
+use onetape::ports::{CandleQuery, Knowledge, MarketStore, Selection};
 use onetape::prelude::*;
 use onetape::provider::ProviderConfig;
 use onetape_domain::decimal::{Price, Quantity};
@@ -116,10 +117,34 @@ async fn history_and_live(tape: &Onetape) {
             .expect("candles");
         assert_eq!(candles, answer.ohlcv_1m.closed());
     }
+    // Ranges of any length are chosen candle by candle in the same way.
+    let (first, last) = (&live[0], &live[live.len() - 1]);
+    for (answer, timeframe) in [(first, Timeframe::M1), (last, Timeframe::M1), (last, Timeframe::M5)] {
+        let shown = answer.candles(timeframe).closed();
+        let query = CandleQuery {
+            instrument: instrument(),
+            timeframe,
+            selection: Selection::Range(TimeRange::ALL),
+            as_of: answer.as_of,
+            knowledge: Knowledge::AsRecorded,
+        };
+        let all: Vec<Candle> =
+            later.stream_closed_candles(query.clone()).try_collect().await.expect("candles");
+        assert!(all.len() > 570 && all.windows(2).all(|pair| pair[0].open_time() < pair[1].open_time()));
+        assert_eq!(&all[all.len() - shown.len()..], shown, "{timeframe} as of {}", answer.as_of);
+        let range = TimeRange::try_new(shown[20].open_time(), shown[40].open_time()).expect("a range");
+        let query = CandleQuery { selection: Selection::Range(range), ..query };
+        let some: Vec<Candle> =
+            later.stream_closed_candles(query.clone()).try_collect().await.expect("candles");
+        assert_eq!(some, &shown[20..40]);
+        let query = CandleQuery { selection: Selection::Last(7), ..query };
+        let few: Vec<Candle> = later.stream_closed_candles(query).try_collect().await.expect("candles");
+        assert_eq!(few, &shown[shown.len() - 7..]);
+    }
+
     let sources = |answer: &InferenceDataFrame| -> Vec<String> {
         answer.ohlcv_1m.sources.iter().map(|run| run.source.to_string()).collect()
     };
-    let (first, last) = (&live[0], &live[live.len() - 1]);
     assert_eq!(sources(first), ["files"]);
     // The vendor's last hour and a minute was not there before, and the market's own whole minutes are better.
     assert_eq!(sources(last), ["files", "vendor"]);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use onetape_domain::change::Changes;
 use onetape_domain::coverage::{CoverageRow, CoverageState, Intervals, Stream};
-use onetape_domain::time::Timestamp;
+use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_ports::{MarketStore, Selection, TimeQuery};
 
-use super::data::{ALL, at, covered, everything, instants, market, range, write};
-use super::{Case, Failure, Verdict, case, same};
+use super::data::{ALL, at, covered, eth, everything, instants, market, range, write};
+use super::{Case, Failure, Verdict, case, ensure, same};
 use crate::dump::line;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -23,7 +23,30 @@ pub(super) fn cases() -> Vec<Case> {
             coverage_of_a_tape_proves_what_the_model_proves,
             "At every instant the stored log proves the same intervals as the complete one."
         ),
+        case!(
+            a_proof_from_an_instant_on_proves_what_the_log_does,
+            "Rows that prove, from `from` on, what the whole log proves at the instant."
+        ),
     ]
+}
+
+async fn a_proof_from_an_instant_on_proves_what_the_log_does(store: Arc<dyn MarketStore>) -> Verdict {
+    ensure!(store.coverage_proof(&eth(), at(0), at(9)).await?.is_empty(), "a proof where nothing is stored");
+    market().write(&*store).await?;
+    for as_of in instants(market(), 20) {
+        let log = market().reference().coverage(as_of);
+        for from in [Timestamp::EARLIEST, at(-60), at(0), at(30).plus(500_000)] {
+            let proof = store.coverage_proof(&eth(), from, as_of).await?;
+            let whole = TimeRange::try_new(from, Timestamp::LATEST).map_err(|error| error.to_string())?;
+            for stream in Stream::ALL {
+                let holes = |rows: &[CoverageRow]| {
+                    Intervals::of_rows(rows.iter().filter(|row| row.stream == stream)).gaps(whole)
+                };
+                same(&format!("holes of {stream} from {from} as of {as_of}"), &holes(&proof), &holes(&log))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn read(store: &dyn MarketStore, query: &TimeQuery) -> Result<Vec<CoverageRow>, Failure> {

@@ -279,6 +279,15 @@ impl CoverageStore for NaiveStore {
         let query = TimeQuery { as_of: self.instant(query.as_of), ..query };
         self.rows(&query.instrument, |model| model.select_coverage(&query))
     }
+
+    async fn coverage_proof(
+        &self,
+        instrument: &Instrument,
+        _from: Timestamp,
+        as_of: Timestamp,
+    ) -> Result<Vec<CoverageRow>, StoreError> {
+        Ok(self.read(instrument, |model| model.coverage(self.instant(as_of))))
+    }
 }
 
 #[async_trait]

@@ -26,7 +26,8 @@ pub(crate) async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
     let query = CandleQuery { instrument, timeframe, selection, as_of: forming.as_of, knowledge };
     let forming: Vec<Candle> =
         forming.candles.get(&timeframe).map(|section| section.rows.clone()).unwrap_or_default();
-    let closed = tape.store().stream_candles(query);
+    let provider = tape.provider();
+    let closed = provider.stream_closed_candles(query);
     let forming = futures::stream::iter(forming.into_iter().filter(inside).map(Ok));
     rows::write(closed.chain(forming), &columns::CANDLES, format).await
 }
