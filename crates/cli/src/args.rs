@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use onetape::domain::imported::Source;
 use onetape::domain::instrument::{Instrument, Market};
 use onetape::domain::quality::Tier;
 use onetape::domain::time::{Timeframe, Timestamp};
@@ -237,6 +238,19 @@ pub(crate) enum DbCommand {
     Status(StatusArgs),
     /// Print the default settings file, which explains every setting
     Settings,
+    /// Print or set the order in which sources of imported candles are preferred
+    Sources(SourcesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SourcesArgs {
+    /// The sources, best first; those that are not named follow by name
+    pub(crate) sources: Vec<Source>,
+    /// Forget the order
+    #[arg(long, conflicts_with = "sources")]
+    pub(crate) clear: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,11 @@
 //! One instrument in the pipeline: its engine, and the rows that wait for the store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::{InstrumentEngine, Outcome, Step};
-use onetape_domain::imported::Import;
+use onetape_domain::imported::{Import, ImportId};
 use onetape_domain::message::FeedMessage;
 use onetape_domain::time::Timestamp;
 use onetape_ports::HotCache;
@@ -24,6 +25,8 @@ pub(crate) struct Slot {
     book_stored: bool,
     /// Imports from before the tape, for the first batch to name.
     before: Vec<Import>,
+    /// Imports taken in: until the batch is written, the store says that they wait.
+    taken_in: BTreeSet<ImportId>,
     scratch: Changes,
 }
 
@@ -38,6 +41,7 @@ impl Slot {
             in_flight: None,
             book_stored: false,
             before,
+            taken_in: BTreeSet::new(),
             scratch: Changes::default(),
         }
     }
@@ -70,14 +74,20 @@ impl Slot {
         }
     }
 
-    /// Takes finished imports in under one stamp; false where the tape has not begun.
+    /// Takes finished imports in under one stamp; false where there is none that is new, and where the tape has not
+    /// begun.
     pub(crate) fn take_in(
         &mut self,
-        imports: Vec<Import>,
+        mut imports: Vec<Import>,
         cache: Option<&dyn HotCache>,
         now: i64,
         count: impl FnOnce(&Changes),
     ) -> bool {
+        imports.retain(|import| !self.taken_in.contains(&import.id));
+        if imports.is_empty() || self.engine.issued().is_none() {
+            return false;
+        }
+        self.taken_in.extend(imports.iter().map(|import| import.id.clone()));
         let stamp = self.engine.take_in(imports, &mut self.scratch);
         stamp.map(|stamp| self.publish(stamp, cache, now, count)).is_some()
     }

@@ -25,6 +25,17 @@ pub(crate) async fn run(args: DbArgs) -> anyhow::Result<()> {
             println!("the store is migrated");
         }
         DbCommand::Settings => print!("{}", onetape::timescale::DEFAULT_SETTINGS),
+        DbCommand::Sources(args) => {
+            let tape = onetape::Onetape::open(&args.store.store).await?;
+            if args.clear || !args.sources.is_empty() {
+                tape.store().set_source_order(&args.sources).await?;
+            }
+            let order = tape.store().source_order().await?;
+            if order.is_empty() {
+                println!("no order is set: sources are preferred by name");
+            }
+            order.iter().for_each(|source| println!("{source}"));
+        }
         DbCommand::Status(args) => {
             let status = onetape::status(&args.store.store).await?;
             if args.json {

@@ -168,3 +168,35 @@ async fn imported_history_is_part_of_live_answers_in_timescaledb() {
     history_and_live(&tape).await;
     tape.close(Duration::from_secs(10)).await.expect("closed");
 }
+
+#[tokio::test]
+async fn a_running_pipeline_takes_in_what_waits_by_itself() {
+    let short = Duration::from_millis(10);
+    let config =
+        PipelineConfig { import_interval: short, flush_interval: short, ..PipelineConfig::default() };
+    let tape = Onetape::builder("memory:").pipeline_config(config).open().await.expect("memory opens");
+    let market = SimulatedMarket { seconds: 2, ..SimulatedMarket::new(instrument(), 5) };
+    for message in market.messages() {
+        tape.ingestion().ingest(&message, VenueRules::BINANCE_SPOT).await.expect("ingested");
+    }
+    tape.ingestion().flush().await.expect("flushed");
+    let before = tape.ingestion().issued(&instrument()).expect("a stamp");
+    import(&**tape.store(), "late", "files", -60, 0, 3_000).await;
+    let taken_in = async {
+        loop {
+            let imports = tape.store().imports(&instrument()).await.expect("imports");
+            if let Place::At(stamp) = imports[0].place {
+                return stamp;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let stamp = tokio::time::timeout(Duration::from_secs(20), taken_in).await.expect("it was never taken in");
+    assert!(stamp > before);
+    let live = tape.provider().inference(&instrument(), &Request::default()).await.expect("a frame");
+    // The last minute of the import has not closed yet.
+    assert_eq!((live.as_of, live.ohlcv_1m.closed().len()), (stamp, 59));
+    let earlier = frame(&tape.provider(), before).await;
+    assert_eq!(earlier.ohlcv_1m.closed().len(), 0, "what was answered before stays as it was");
+    assert_eq!(tape.ingestion().summary().imports, 1);
+}
