@@ -14,7 +14,7 @@ use crate::candle::{Candle, CandleState, Ohlcv, merge_into};
 use crate::canonical;
 use crate::coverage::{CoverageRow, CoverageState, Intervals, Stream};
 use crate::imbalance::Imbalances;
-use crate::imported::{Chosen, Import, Imported, SourceRun};
+use crate::imported::{Import, Imported, SourceRun};
 use crate::indicator::{Closes, IndicatorSet, MAX_WINDOW};
 use crate::instrument::Instrument;
 use crate::quality::{Quality, Tier};
@@ -311,9 +311,9 @@ pub fn assemble(
         let mut rows = std::mem::take(&mut candles[index]);
         if let Some(imported) = &imported {
             let chosen = imported.choose(timeframe, &rows, &trades, as_of);
-            closes[index] = Arc::new(closes_of(&chosen.rows).into());
+            closes[index] = Arc::new(closes_of(chosen.rows()).into());
             let covered = imported.covered(timeframe, &trades);
-            return chosen_section(&chosen, shape.candles, &forming[index], &covered, candles_to);
+            return imported.section(&chosen, shape.candles, &forming[index], &covered, candles_to);
         }
         rows.drain(..rows.len().saturating_sub(shape.candles));
         rows.extend_from_slice(&forming[index]);
@@ -324,7 +324,7 @@ pub fn assemble(
         Some(imported) => {
             let chosen = imported.choose_context(&context, &trades, as_of);
             let covered = imported.covered(Timeframe::S1, &trades);
-            chosen_section(&chosen, chosen.rows.len(), &[], &covered, candles_to)
+            imported.section(&chosen, chosen.rows().len(), &[], &covered, candles_to)
         }
         None => candle_section(context, &trades, end),
     };
@@ -374,22 +374,6 @@ pub fn candle_section(rows: Vec<Candle>, covered: &Intervals, end: Option<Timest
         _ => Quality::NO_DATA,
     };
     CandleSection { rows, quality, sources: Vec::new() }
-}
-
-/// The last `limit` closed candles after the choice between those made here and those imported, and the forming
-/// ones of periods that nothing else is known of.
-pub fn chosen_section(
-    chosen: &Chosen,
-    limit: usize,
-    forming: &[Candle],
-    covered: &Intervals,
-    end: Option<Timestamp>,
-) -> CandleSection {
-    let closed = &chosen.rows[chosen.rows.len().saturating_sub(limit)..];
-    let sources = chosen.runs(closed);
-    let mut rows = closed.to_vec();
-    rows.extend(forming.iter().filter(|candle| !chosen.sources.contains_key(&candle.open_time())));
-    CandleSection { sources, ..candle_section(rows, covered, end) }
 }
 
 /// What the indicators are calculated of: the closes of the last [`MAX_WINDOW`] of these candles.

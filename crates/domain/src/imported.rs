@@ -2,7 +2,6 @@
 //! trades, each with its source, and are chosen between when an answer is assembled.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::candle::{Candle, Ohlcv};
 use crate::coverage::Intervals;
 use crate::decimal::{Price, Quantity};
+use crate::frame::{CandleSection, candle_section};
 use crate::instrument::{Instrument, as_text, named};
 use crate::time::{TimeRange, Timeframe, Timestamp};
 use crate::trade::TradeKey;
@@ -225,7 +225,7 @@ pub fn whole_periods(range: TimeRange, timeframe: Timeframe) -> TimeRange {
     TimeRange::try_new(start, end).unwrap_or(range)
 }
 
-/// A candle as a reader finds it, with the place of its import in [`Imported::imports`].
+/// A candle as a reader finds it, with the position of its import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportedRow {
     /// Position of its import.
@@ -234,15 +234,12 @@ pub struct ImportedRow {
     pub candle: ImportedCandle,
 }
 
-/// What is imported of an instrument, as far as an answer needs it.
+/// What is imported of an instrument, as far as an answer needs it: of several candles of one period the preferred one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
-    /// The imports known at the instant.
-    pub imports: Vec<Import>,
-    /// The last candles of each timeframe that had closed by then, of every import; in any order.
-    pub rows: [Vec<ImportedRow>; 6],
-    /// 1 s candles of the context window, likewise.
-    pub context: Vec<ImportedRow>,
+    imports: Vec<Import>,
+    rows: [Vec<ImportedRow>; 6],
+    context: Vec<ImportedRow>,
 }
 
 /// Consecutive rows of a section from one source.
@@ -259,37 +256,76 @@ pub struct SourceRun {
 /// Closed candles of one timeframe after the choice between what was made here and what was imported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chosen {
-    /// One candle a period, oldest first.
-    pub rows: Vec<Candle>,
-    /// By open time, the source of those that were imported.
-    pub sources: BTreeMap<Timestamp, Source>,
+    rows: Vec<Candle>,
+    /// Of each row the position of its import; none where it was made here.
+    imports: Vec<Option<usize>>,
 }
 
 impl Chosen {
-    /// The runs of imported rows among those given, which must be some of [`rows`](Self::rows).
-    pub fn runs(&self, rows: &[Candle]) -> Vec<SourceRun> {
+    /// One candle a period, oldest first.
+    pub fn rows(&self) -> &[Candle] {
+        &self.rows
+    }
+
+    /// The same as a list of its own.
+    pub fn into_rows(self) -> Vec<Candle> {
+        self.rows
+    }
+
+    /// Whether the period that opens then has an imported candle.
+    pub fn is_imported(&self, open_time: Timestamp) -> bool {
+        let at = self.rows.partition_point(|row| row.open_time() < open_time);
+        self.rows.get(at).is_some_and(|row| row.open_time() == open_time) && self.imports[at].is_some()
+    }
+
+    /// The runs of imported rows among the last `count`.
+    fn runs(&self, imported: &Imported, count: usize) -> Vec<SourceRun> {
+        let first = self.rows.len().saturating_sub(count);
         let mut runs: Vec<SourceRun> = Vec::new();
-        let mut follows = false;
-        for row in rows {
-            let source = self.sources.get(&row.open_time());
-            match (runs.last_mut().filter(|_| follows), source) {
-                (Some(run), Some(source)) if run.source == *source => run.end = row.close_time(),
+        let mut before = None;
+        for (row, import) in self.rows[first..].iter().zip(&self.imports[first..]) {
+            let source = import.map(|import| &imported.imports[import].source);
+            match (runs.last_mut(), source) {
+                (Some(run), Some(source)) if before == Some(source) => run.end = row.close_time(),
                 (_, Some(source)) => {
                     let (begin, end) = (row.open_time(), row.close_time());
                     runs.push(SourceRun { source: source.clone(), begin, end });
                 }
                 (_, None) => {}
             }
-            follows = source.is_some();
+            before = source;
         }
         runs
     }
 }
 
 impl Imported {
+    /// Of candles of these imports, in any order: the last ones of each timeframe, and the seconds of a context window.
+    pub fn new(imports: Vec<Import>, rows: [Vec<ImportedRow>; 6], context: Vec<ImportedRow>) -> Self {
+        let mut timeframes = Timeframe::ALL.into_iter();
+        let rows = rows.map(|rows| match timeframes.next() {
+            Some(timeframe) => preferred(&imports, timeframe, rows),
+            None => rows,
+        });
+        let context = preferred(&imports, Timeframe::S1, context);
+        Self { imports, rows, context }
+    }
+
+    /// The same with another context window.
+    #[must_use]
+    pub fn with_context(&self, context: Vec<ImportedRow>) -> Self {
+        let context = preferred(&self.imports, Timeframe::S1, context);
+        Self { context, ..self.clone() }
+    }
+
+    /// The imports.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
     /// Chooses one candle a period. In this order: one made here of trades that are all there (`covered` is what
     /// is proven of them), one imported in that timeframe, one rolled up from an import, by the order of sources
-    /// and the later import first; at last one made here of trades of which some are missing.
+    /// and the later import first; at last one made here of trades of which some are missing. `derived` is sorted.
     pub fn choose(
         &self,
         timeframe: Timeframe,
@@ -307,37 +343,58 @@ impl Imported {
 
     fn choose_from(
         &self,
-        rows: &[ImportedRow],
+        imported: &[ImportedRow],
         timeframe: Timeframe,
         derived: &[Candle],
         covered: &Intervals,
         as_of: Timestamp,
     ) -> Chosen {
-        let order = |row: &ImportedRow| {
-            let import = &self.imports[row.import];
-            (import.timeframe != timeframe, import.precedence())
-        };
-        let mut best: BTreeMap<Timestamp, &ImportedRow> = BTreeMap::new();
-        for row in rows {
-            let kept = best.entry(row.candle.open_time).or_insert(row);
-            if order(row) < order(kept) {
-                *kept = row;
-            }
+        let capacity = derived.len() + imported.len();
+        let mut chosen = Chosen { rows: Vec::with_capacity(capacity), imports: Vec::with_capacity(capacity) };
+        let (mut derived, mut imported) = (derived.iter().peekable(), imported.iter().peekable());
+        loop {
+            let times = (
+                derived.peek().map(|candle| candle.open_time()),
+                imported.peek().map(|row| row.candle.open_time),
+            );
+            let (own, other) = match times {
+                (None, None) => return chosen,
+                (Some(own), Some(other)) => (own <= other, other <= own),
+                (own, other) => (own.is_some(), other.is_some()),
+            };
+            let own = if own { derived.next() } else { None };
+            let other = if other { imported.next() } else { None };
+            let complete = |candle: &&Candle| covered.covers(candle.open_time(), candle.close_time());
+            let (candle, import) = match (own, other) {
+                (Some(own), Some(_)) if complete(&own) => (*own, None),
+                (own, Some(row)) => {
+                    let place = self.imports[row.import].place;
+                    match (row.candle.as_candle(timeframe, place, as_of), own) {
+                        (Some(candle), _) => (candle, Some(row.import)),
+                        (None, Some(own)) => (*own, None),
+                        (None, None) => continue,
+                    }
+                }
+                (Some(own), None) => (*own, None),
+                (None, None) => return chosen,
+            };
+            chosen.rows.push(candle);
+            chosen.imports.push(import);
         }
-        let mut chosen: BTreeMap<Timestamp, Candle> =
-            derived.iter().map(|candle| (candle.open_time(), *candle)).collect();
-        let mut sources = BTreeMap::new();
-        for (open_time, row) in best {
-            if chosen.contains_key(&open_time) && covered.covers(open_time, timeframe.close_time(open_time)) {
-                continue;
-            }
-            let import = &self.imports[row.import];
-            if let Some(candle) = row.candle.as_candle(timeframe, import.place, as_of) {
-                chosen.insert(open_time, candle);
-                sources.insert(open_time, import.source.clone());
-            }
-        }
-        Chosen { rows: chosen.into_values().collect(), sources }
+    }
+
+    /// The last `limit` closed candles of a choice, and the forming ones of periods that nothing else is known of.
+    pub fn section(
+        &self,
+        chosen: &Chosen,
+        limit: usize,
+        forming: &[Candle],
+        covered: &Intervals,
+        end: Option<Timestamp>,
+    ) -> CandleSection {
+        let mut rows = chosen.rows[chosen.rows.len().saturating_sub(limit)..].to_vec();
+        rows.extend(forming.iter().filter(|candle| !chosen.is_imported(candle.open_time())));
+        CandleSection { sources: chosen.runs(self, limit), ..candle_section(rows, covered, end) }
     }
 
     /// What is known to be complete of the candles of a timeframe: what is proven of trades, and the whole
@@ -350,6 +407,17 @@ impl Imported {
         }
         covered
     }
+}
+
+/// One candle a period, in order.
+fn preferred(imports: &[Import], timeframe: Timeframe, mut rows: Vec<ImportedRow>) -> Vec<ImportedRow> {
+    let order = |row: &ImportedRow| {
+        let import = &imports[row.import];
+        (row.candle.open_time, import.timeframe != timeframe, import.precedence())
+    };
+    rows.sort_by(|a, b| order(a).cmp(&order(b)));
+    rows.dedup_by_key(|row| row.candle.open_time);
+    rows
 }
 
 impl ImportedCandle {

@@ -168,6 +168,6 @@ async fn read(
     as_of: Timestamp,
 ) -> Result<VecDeque<Candle>, ProviderError> {
     let rows = provider.store.imported(&query).await?;
-    let imported = Imported { imports: query.imports, rows, context: Vec::new() };
-    Ok(imported.choose(timeframe, &[], &Intervals::default(), as_of).rows.into())
+    let imported = Imported::new(query.imports, rows, Vec::new());
+    Ok(imported.choose(timeframe, &[], &Intervals::default(), as_of).into_rows().into())
 }

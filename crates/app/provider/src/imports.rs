@@ -37,7 +37,7 @@ impl ImportMemory {
     fn find(&self, instrument: &Instrument, imports: &[Import], candles: usize) -> Option<Arc<Imported>> {
         let known = self.0.read();
         let tail = known.get(instrument)?.as_ref()?;
-        (tail.candles >= candles && tail.imported.imports == imports).then(|| tail.imported.clone())
+        (tail.candles >= candles && tail.imported.imports() == imports).then(|| tail.imported.clone())
     }
 
     fn keep(&self, instrument: &Instrument, tail: Option<Tail>) {
@@ -79,7 +79,7 @@ impl UnifiedDataProvider {
                     closed_by,
                 };
                 let (rows, imports) = (self.store.imported(&query).await?, query.imports);
-                let imported = Arc::new(Imported { imports, rows, context: Vec::new() });
+                let imported = Arc::new(Imported::new(imports, rows, Vec::new()));
                 let tail = Tail { candles: shape.candles, imported: imported.clone() };
                 self.imports.keep(instrument, is_tail.then_some(tail));
                 imported
@@ -100,14 +100,14 @@ impl UnifiedDataProvider {
         let range = context_range(as_of, shape.context_window);
         let reaches =
             |import: &&Import| import.timeframe == Timeframe::S1 && import.covered.end() > range.start();
-        if shape.context_window <= 0 || !imported.imports.iter().any(|import| reaches(&import)) {
+        if shape.context_window <= 0 || !imported.imports().iter().any(|import| reaches(&import)) {
             return Ok(imported);
         }
         let mut selections = [None; 6];
         selections[Timeframe::S1.index()] = Some(Selection::Range(range));
-        let imports = imported.imports.clone();
+        let imports = imported.imports().to_vec();
         let query = ImportedQuery { instrument: instrument.clone(), imports, selections, closed_by };
         let [context, ..] = self.store.imported(&query).await?;
-        Ok(Arc::new(Imported { context, ..Imported::clone(&imported) }))
+        Ok(Arc::new(imported.with_context(context)))
     }
 }

@@ -12,7 +12,7 @@ use onetape_domain::coverage::Stream;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::{
     CandleSection, DataSource, FrameMetadata, FrameParts, FrameShape, InferenceDataFrame, assemble,
-    candle_section, chosen_section,
+    candle_section,
 };
 use onetape_domain::indicator::MAX_WINDOW;
 use onetape_domain::instrument::Instrument;
@@ -206,7 +206,7 @@ impl UnifiedDataProvider {
             let covered = &covered[index];
             let mut section = if let Some(imported) = &answer.parts.imported {
                 let chosen = imported.choose(*timeframe, closed, &trades, answer.as_of);
-                chosen_section(&chosen, request.limit, forming, covered, end)
+                imported.section(&chosen, request.limit, forming, covered, end)
             } else {
                 let mut rows = closed[closed.len().saturating_sub(request.limit)..].to_vec();
                 rows.extend_from_slice(forming);

@@ -15,6 +15,7 @@ use sqlx::PgConnection;
 
 use crate::support::{START, connect, instrument, price, size, store};
 
+type SqlRow = (String, i64, i64, i32, Vec<Option<f64>>);
 type IndicatorRow = (String, i64, i64, i32, [Option<f64>; 7]);
 
 /// Half an hour with late trades and trades that were lost and come when all is over.
@@ -31,7 +32,7 @@ fn recording() -> Recording {
 }
 
 async fn indicators(connection: &mut PgConnection) -> Vec<IndicatorRow> {
-    let rows: Vec<(String, i64, i64, i32, Vec<Option<f64>>)> = sqlx::query_as(
+    let rows: Vec<SqlRow> = sqlx::query_as(
         "SELECT timeframe, (extract(epoch FROM timestamp) * 1000000)::bigint,
              (extract(epoch FROM known_from) * 1000000)::bigint, feature_version,
              ARRAY[rsi_14, macd, macd_signal, macd_hist, bb_upper, bb_middle, bb_lower]
