@@ -78,8 +78,9 @@ async fn a_wrong_password_or_host_is_told_without_the_password() {
     let refused = TimescaleStore::connect("postgres://nobody:hunter2@127.0.0.1:1/none").await.unwrap_err();
     assert!(matches!(refused.kind(), StoreErrorKind::Connection | StoreErrorKind::Resource), "{refused:?}");
     assert!(!format!("{refused:?}").contains("hunter2"));
-    let missing = database.url().replace(database.name(), "onetape_no_such_database");
-    let missing = TimescaleStore::connect(&missing).await.unwrap_err();
+    let mut missing = url::Url::parse(database.url()).unwrap();
+    missing.set_path("onetape_no_such_database");
+    let missing = TimescaleStore::connect(missing.as_str()).await.unwrap_err();
     assert_eq!(missing.kind(), StoreErrorKind::Schema, "{missing:?}");
 }
 
