@@ -74,6 +74,11 @@ impl TestDb {
         &self.name
     }
 
+    /// Whether its server has nothing else in it, and ends with it: then what belongs to the server, roles say, goes too.
+    pub fn has_own_server(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// A connection to this database.
     ///
     /// # Errors

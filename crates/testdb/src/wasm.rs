@@ -22,14 +22,15 @@ use crate::{
 };
 
 /// The one database that such a server has.
-pub(crate) const DATABASE: &str = "postgres";
+pub(crate) const DATABASE: &str = "template1";
 /// What is installed and run; `package-lock.json` pins the versions by their hashes.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("package.json", include_str!("../wasm/package.json")),
     ("package-lock.json", include_str!("../wasm/package-lock.json")),
     ("server.mjs", include_str!("../wasm/server.mjs")),
     ("session.mjs", include_str!("../wasm/session.mjs")),
     ("client.mjs", include_str!("../wasm/client.mjs")),
+    ("packet.mjs", include_str!("../wasm/packet.mjs")),
 ];
 
 /// The server that [`kept`] started; it ends with this process.
@@ -164,7 +165,9 @@ impl Server {
         let mut line = String::new();
         self.output.read_line(&mut line).map_err(Error::io("read what the WebAssembly server says"))?;
         if line.is_empty() {
-            return Err(Error::Unusable("the WebAssembly server ended; its reason is on standard error".into()));
+            return Err(Error::Unusable(
+                "the WebAssembly server ended; its reason is on standard error".into(),
+            ));
         }
         Ok(line.trim_end().to_owned())
     }

@@ -1,5 +1,7 @@
 // One connection: PostgreSQL's protocol from the client's side, as far as the one session behind it allows.
 
+import { packet } from "./packet.mjs";
+
 const SSL_REQUEST = 80877103;
 const GSS_REQUEST = 80877104;
 const CANCEL_REQUEST = 80877102;
@@ -16,7 +18,7 @@ const STATUS = {
 };
 
 // The one there is.
-const DATABASE = "postgres";
+const DATABASE = "template1";
 
 let connections = 0;
 
@@ -24,6 +26,8 @@ export class Client {
   gone = false;
   user = "postgres";
   settings = [];
+  // Whether they may be others than these by now.
+  changed = false;
 
   #socket;
   #session;
@@ -120,7 +124,7 @@ export class Client {
     const types = batch.map((message) => message[0]);
     const half = last === "H" || (types.includes(0x50) && !types.includes(0x45) && this.#isNameless(batch));
     try {
-      this.#socket.write(await this.#session.run(this, Buffer.concat(batch), half));
+      this.#socket.write(await this.#session.run(this, batch, half));
     } catch (error) {
       this.#socket.write(Buffer.concat([errorMessage("ERROR", "55P03", error.message), READY]));
     }
@@ -156,7 +160,7 @@ export class Client {
     const names = [...this.#statements];
     const closing = names.map((name) => packet("C", `S${this.#prefix}${name}\0`));
     if (closing.length) closing.push(packet("S", ""));
-    this.#session.end(this, Buffer.concat(closing));
+    this.#session.end(this, closing);
   }
 }
 
@@ -171,14 +175,6 @@ function options(text) {
     settings.push([name.replaceAll("-", "_"), value.join("=")]);
   }
   return settings;
-}
-
-function packet(type, body) {
-  const bytes = Buffer.from(body);
-  const head = Buffer.alloc(5);
-  head.write(type);
-  head.writeInt32BE(bytes.length + 4, 1);
-  return Buffer.concat([head, bytes]);
 }
 
 const READY = packet("Z", "I");

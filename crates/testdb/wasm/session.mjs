@@ -5,12 +5,18 @@
 // `client.mjs`) the names of its prepared statements. What cannot be kept apart is not: advisory locks and
 // temporary tables are everybody's. Nothing runs at the same time as anything else.
 
+import { packet, packets } from "./packet.mjs";
+
 const PATIENCE_MS = 20_000;
 
 // Settings that this build of the server cannot have.
 const IMPOSSIBLE = new Set(["client_connection_check_interval"]);
 // PGlite starts with others than a server does.
-const USUAL = [["client_min_messages", "notice"], ["enable_seqscan", "on"]];
+const USUAL = [
+  ["client_min_messages", "notice"],
+  ["enable_seqscan", "on"],
+  ["search_path", '"$user", public'],
+];
 
 const SETTINGS = `
   SELECT name, setting FROM pg_settings WHERE source = 'session'
@@ -50,11 +56,17 @@ export class Session {
     });
   }
 
-  // Runs messages as they are; the server's answer. `half` says that more belongs to them.
+  // Runs messages as they are; the server's answer. `half` says that more belongs to them. One after the other: the
+  // server reads 8 KiB at a time, and does not see a message that begins at such a boundary.
   run(client, messages, half) {
     return this.#enqueue(client, async () => {
       await this.#enter(client);
-      const answer = Buffer.from(await this.#db.execProtocolRaw(messages, { syncToFs: false }));
+      const answers = [];
+      for (const message of messages) {
+        client.changed ||= mayChangeSettings(message);
+        answers.push(await this.#raw(message));
+      }
+      const answer = Buffer.concat(answers);
       this.#holder = half || transactionIsOpen(answer) ? client : null;
       return answer;
     }, PATIENCE_MS);
@@ -65,10 +77,14 @@ export class Session {
     return this.#enqueue(client, async () => {
       if (this.#holder === client) await this.#db.exec("ROLLBACK");
       this.#holder = null;
-      if (closing.length) await this.#db.execProtocolRaw(closing, { syncToFs: false });
-      await this.#leave();
+      for (const message of closing) await this.#raw(message);
       await this.#db.exec("SELECT pg_advisory_unlock_all()");
+      await this.#leave();
     });
+  }
+
+  async #raw(message) {
+    return Buffer.from(await this.#db.execProtocolRaw(message, { syncToFs: false }));
   }
 
   #enqueue(client, work, patience) {
@@ -105,22 +121,26 @@ export class Session {
   }
 
   async #leave() {
-    if (this.#owner && !this.#owner.gone) {
-      this.#owner.settings = (await this.#rows(SETTINGS)).map(({ name, setting }) => [name, setting]);
-    }
+    const owner = this.#owner;
     this.#owner = null;
+    if (!owner?.changed || owner.gone) return;
+    owner.settings = (await this.#rows(SETTINGS)).map(({ name, setting }) => [name, setting]);
+    owner.changed = false;
   }
 
   async #enter(client) {
     if (this.#owner === client) return;
     await this.#leave();
-    const statements = ["RESET SESSION AUTHORIZATION", "RESET ALL"];
+    // Named, since RESET knows nobody to go back to here.
+    const statements = ["SET SESSION AUTHORIZATION postgres", "RESET ALL"];
     if (client.user !== "postgres") statements.push(`SET SESSION AUTHORIZATION ${identifier(client.user)}`);
     // The role last: it may not set everything.
     const settings = [...client.settings].sort(([a], [b]) => Number(a === "role") - Number(b === "role"));
     const calls = settings.map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, false)`);
     if (calls.length) statements.push(`SELECT ${calls.join(", ")}`);
-    await this.#db.exec(statements.join("; "));
+    const answer = await this.#raw(packet("Q", `${statements.join("; ")}\0`));
+    const refused = errorOf(answer);
+    if (refused) throw refused;
     this.#owner = client;
   }
 
@@ -130,11 +150,25 @@ export class Session {
   }
 }
 
+// To ask the server which settings are changed takes longer than most statements.
+function mayChangeSettings(message) {
+  return (message[0] === 0x51 || message[0] === 0x50) && /\b(set|reset|set_config)\b/i.test(message.toString("latin1"));
+}
+
+function errorOf(answer) {
+  for (const [type, body] of packets(answer)) {
+    if (type !== "E") continue;
+    const fields = Object.fromEntries(body.toString().split("\0").map((field) => [field[0], field.slice(1)]));
+    return Object.assign(new Error(fields.M), { code: fields.C });
+  }
+  return null;
+}
+
 // By the last ReadyForQuery.
 function transactionIsOpen(answer) {
   let open = false;
-  for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1)) {
-    if (answer[at] === 0x5a) open = answer[at + 5] !== 0x49;
+  for (const [type, body] of packets(answer)) {
+    if (type === "Z") open = body[0] !== 0x49;
   }
   return open;
 }
