@@ -16,3 +16,4 @@ mod settings;
 mod support;
 mod tls;
 mod upgrade;
+mod zip;
