@@ -286,6 +286,9 @@ pub(crate) struct MaintainArgs {
     /// Go on, with a run each time so much has passed: 10m, 1h, 1d; until interrupted
     #[arg(long, value_name = "DURATION", value_parser = parse_pause)]
     pub(crate) every: Option<std::time::Duration>,
+    /// Serve metrics for Prometheus meanwhile: a port of the loopback interface, or ADDRESS:PORT
+    #[arg(long, value_name = "[ADDRESS:]PORT", requires = "every", value_parser = parse_listener)]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
     /// Print the report as JSON, one line a run
     #[arg(long)]
     pub(crate) json: bool,
@@ -339,6 +342,13 @@ fn parse_pause(text: &str) -> Result<std::time::Duration, String> {
     if pause.is_zero() { Err("give at least 1s".to_owned()) } else { Ok(pause) }
 }
 
+/// Without an address it is the loopback interface's.
+fn parse_listener(text: &str) -> Result<std::net::SocketAddr, String> {
+    let port = text.parse().map(|port| (std::net::Ipv4Addr::LOCALHOST, port).into());
+    port.or_else(|_: std::num::ParseIntError| text.parse())
+        .map_err(|_| format!("`{text}` is neither a port nor ADDRESS:PORT, as in 9464 or 0.0.0.0:9464"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,6 +357,15 @@ mod tests {
     #[test]
     fn the_grammar_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn metrics_are_served_to_this_machine_unless_an_address_is_given() {
+        assert_eq!(parse_listener("9464").unwrap().to_string(), "127.0.0.1:9464");
+        assert_eq!(parse_listener("[::]:9464").unwrap().to_string(), "[::]:9464");
+        for wrong in ["", "localhost", "70000", ":9464", "127.0.0.1"] {
+            assert!(parse_listener(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

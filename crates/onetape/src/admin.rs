@@ -124,23 +124,6 @@ pub async fn doctor(url: &str) -> Result<onetape_timescale::DoctorReport, OpenEr
     with_store(url, &address, async |store| store.doctor(&onetape_memory::SystemClock::new()).await).await
 }
 
-/// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
-/// second run at the same time does nothing and says who is at it.
-///
-/// # Errors
-/// When the store cannot be reached or is not this version's; a store in memory needs no maintenance.
-#[cfg(feature = "timescale")]
-pub async fn maintain(
-    url: &str,
-    audit: onetape_timescale::AuditScope,
-) -> Result<onetape_timescale::Maintained, OpenError> {
-    let StoreUrl::Postgres(address) = url.parse()? else {
-        return Err(OpenError::NothingToMaintain);
-    };
-    let clock = onetape_memory::SystemClock::new();
-    with_store(url, &address, async |store| store.maintain(&clock, audit).await).await
-}
-
 /// Brings the tables of an existing database up to this version. Those that a later version has added to stay as
 /// they are.
 ///
@@ -183,7 +166,7 @@ fn of<T>(url: &str, result: Result<T, onetape_ports::StoreError>) -> Result<T, O
 
 /// Connects, does what is to be done, and closes the store whatever came of it.
 #[cfg(feature = "timescale")]
-async fn with_store<T>(
+pub(crate) async fn with_store<T>(
     url: &str,
     address: &str,
     work: impl AsyncFnOnce(&onetape_timescale::TimescaleStore) -> Result<T, onetape_ports::StoreError>,

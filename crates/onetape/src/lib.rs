@@ -26,15 +26,19 @@
 
 mod admin;
 mod error;
+#[cfg(feature = "timescale")]
+mod maintenance;
 mod open;
 mod url;
 
+#[cfg(feature = "timescale")]
+pub use admin::doctor;
 pub use admin::{
     AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_roles, setup_with, status,
 };
-#[cfg(feature = "timescale")]
-pub use admin::{doctor, maintain};
 pub use error::OpenError;
+#[cfg(feature = "timescale")]
+pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};
 pub use url::StoreUrl;
 

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use crate::{
     Error, Settings, Template, admin, chain,
     server::{locate, or_skip},
+    wasm,
 };
 
 /// One database for one test. Dropped with this value; kept, and its URL printed, where the test panics.
@@ -17,6 +18,8 @@ pub struct TestDb {
     admin_url: String,
     name: String,
     keep: bool,
+    /// What serves it and nothing else; none where it is one database of a server.
+    server: Option<wasm::Server>,
 }
 
 /// A database of the test's own, or None as a visible skip.
@@ -26,6 +29,10 @@ pub struct TestDb {
 /// Where a server is required or named and none can be had, and where the template cannot be built.
 pub async fn database(template: &Template) -> Option<TestDb> {
     let settings = Settings::from_env();
+    if settings.is_wasm() {
+        let server = or_skip(&settings, wasm::start(&settings, template).await)?;
+        return Some(TestDb::of_server(server));
+    }
     let admin_url = or_skip(&settings, locate(&settings).await)?;
     match TestDb::create(&admin_url, template).await {
         Ok(db) => Some(db),
@@ -44,7 +51,12 @@ impl TestDb {
         let url = admin::with_database(admin_url, &name)?;
         let mut admin = admin::connect(admin_url).await?;
         template.clone_into(&mut admin, admin_url, &name).await?;
-        Ok(Self { url, admin_url: admin_url.to_owned(), name, keep: false })
+        Ok(Self { url, admin_url: admin_url.to_owned(), name, keep: false, server: None })
+    }
+
+    fn of_server(server: wasm::Server) -> Self {
+        let (url, name) = (server.url(), wasm::DATABASE.to_owned());
+        Self { admin_url: url.clone(), url, name, keep: false, server: Some(server) }
     }
 
     /// The superuser's URL of this database.
@@ -60,6 +72,11 @@ impl TestDb {
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether its server has nothing else in it, and ends with it: then what belongs to the server, roles say, goes too.
+    pub fn has_own_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// A connection to this database.
@@ -79,6 +96,9 @@ impl TestDb {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
+        if self.server.is_some() {
+            return; // It ends with this value, and keeps nothing.
+        }
         if self.keep || thread::panicking() {
             eprintln!("onetape-testdb: kept for you to look at: {}", self.url);
             return;

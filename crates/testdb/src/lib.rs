@@ -20,6 +20,9 @@
 //!    `mmdebstrap`, which needs root or password-less sudo.
 //!
 //! What was started under 3 and 4 serves every later test process of the workspace, until `cargo xtask db down`.
+//! `ONETAPE_DB_ENGINE=wasm` instead gives each test a server of its own: TimescaleDB Community as WebAssembly, in a process of
+//! Node.js, with one session ([`one_session`]).
+//!
 //! With no server a test is skipped visibly, or fails where `ONETAPE_TEST_DB=required`. `ONETAPE_TEST_DB=off` looks for none.
 //!
 //! This crate knows no schema: a [`Template`] is built by its caller.
@@ -38,6 +41,7 @@ mod state;
 mod template;
 mod tls;
 mod up;
+mod wasm;
 
 pub use database::{TestDb, database};
 pub use error::{BoxError, Error, chain};
@@ -48,3 +52,4 @@ pub use state::{Engine, Running};
 pub use template::Template;
 pub use tls::{TlsServer, tls_server};
 pub use up::{down, running, up};
+pub use wasm::one_session;

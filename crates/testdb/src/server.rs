@@ -4,7 +4,7 @@ use std::fmt;
 
 use sqlx::PgConnection;
 
-use crate::{Error, Policy, Settings, admin, chain, up};
+use crate::{Error, Policy, Settings, admin, chain, up, wasm};
 
 /// Which TimescaleDB a server has: what its licence lets it do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,8 @@ impl fmt::Display for Server {
 /// Where a server is required (`ONETAPE_TEST_DB=required`) or named (`ONETAPE_TEST_DATABASE_URL`) and none can be had.
 pub async fn server() -> Option<Server> {
     let settings = Settings::from_env();
-    let url = or_skip(&settings, locate(&settings).await)?;
+    let located = if settings.is_wasm() { wasm::kept(&settings).await } else { locate(&settings).await };
+    let url = or_skip(&settings, located)?;
     or_skip(&settings, Server::at(&url).await)
 }
 

@@ -25,6 +25,8 @@ pub enum Engines {
     Container,
     /// A local server or nothing.
     Local,
+    /// TimescaleDB Community as WebAssembly, a server of its own for each test, or nothing.
+    Wasm,
 }
 
 /// How a server is found or started.
@@ -65,11 +67,19 @@ impl Settings {
             engines: match env::var("ONETAPE_DB_ENGINE").as_deref() {
                 Ok("container") => Engines::Container,
                 Ok("local") => Engines::Local,
+                Ok("wasm") => Engines::Wasm,
                 Ok("") | Err(_) => Engines::Any,
-                Ok(other) => panic!("ONETAPE_DB_ENGINE is {other:?}; it can be `container` or `local`"),
+                Ok(other) => {
+                    panic!("ONETAPE_DB_ENGINE is {other:?}; it can be `container`, `local` or `wasm`")
+                }
             },
             install_packages: false,
         }
+    }
+
+    /// Whether each test has a WebAssembly server of its own. A server that is named by its URL comes first, as always.
+    pub(crate) fn is_wasm(&self) -> bool {
+        self.engines == Engines::Wasm && self.database_url.is_none()
     }
 
     /// A short name for this workspace, the same in every process that uses it.

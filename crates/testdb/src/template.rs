@@ -10,7 +10,7 @@ type Building = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 type Builder = Box<dyn Fn(String) -> Building + Send + Sync>;
 
 /// Templates of another fingerprint that nobody has used for so long are dropped.
-const STALE_HOURS: i32 = 1;
+pub(crate) const STALE_HOURS: i32 = 1;
 
 /// How to make the database that tests' databases are cloned from.
 ///
@@ -58,13 +58,20 @@ impl Template {
         })
     }
 
-    fn prefix(&self) -> String {
+    /// What the names of this family's databases begin with.
+    pub(crate) fn prefix(&self) -> String {
         format!("{}{}_", admin::TEMPLATE_PREFIX, self.family)
     }
 
     /// The name of the template's database.
     pub fn database(&self) -> String {
         format!("{}{:016x}", self.prefix(), self.fingerprint)
+    }
+
+    /// Fills a blank database.
+    pub(crate) async fn fill(&self, url: &str) -> Result<(), Error> {
+        let filled = (self.build)(url.to_owned()).await;
+        filled.map_err(|source| Error::Template { name: self.database(), source })
     }
 
     /// A new database, cloned from the template, which is built first where it is missing.
@@ -104,9 +111,9 @@ impl Template {
         admin::execute(admin, &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0 ENCODING 'UTF8'"#))
             .await?;
         let built_url = admin::with_database(url, &name)?;
-        if let Err(source) = (self.build)(built_url.clone()).await {
+        if let Err(error) = self.fill(&built_url).await {
             admin::drop_database(admin, &name).await?;
-            return Err(Error::Template { name, source });
+            return Err(error);
         }
         stop_workers(&built_url).await;
         for statement in [

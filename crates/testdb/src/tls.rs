@@ -39,7 +39,7 @@ pub async fn tls_server(certificate: &str, key: &str) -> Option<TlsServer> {
 }
 
 fn installed(settings: &Settings) -> Result<Cluster, Error> {
-    if settings.policy == Policy::Off || settings.engines == Engines::Container {
+    if settings.policy == Policy::Off || matches!(settings.engines, Engines::Container | Engines::Wasm) {
         return Err(Error::Unusable("the environment asks for no local server".into()));
     }
     local::beside(settings, "tls")

@@ -61,6 +61,11 @@ async fn lock(settings: &Settings) -> Result<FileLock, Error> {
 }
 
 async fn start(settings: &Settings) -> Result<Running, Error> {
+    if settings.engines == Engines::Wasm {
+        let why =
+            "ONETAPE_DB_ENGINE=wasm is for tests only: a WebAssembly server serves one test and ends with it";
+        return Err(Error::Unusable(why.into()));
+    }
     let mut tried = Vec::new();
     if settings.engines != Engines::Local {
         match start_container(settings).await {

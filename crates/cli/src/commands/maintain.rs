@@ -1,8 +1,10 @@
 //! `onetape maintain`: what the settings demand of rows that grow old, once or again and again.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use onetape::timescale::{AuditScope, Maintained};
 
 use crate::args::MaintainArgs;
@@ -22,6 +24,9 @@ pub(crate) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
 /// The first run compares everything, the later ones what may still change. A run that fails is followed by the
 /// next: the server may be back by then.
 async fn again_and_again(args: &MaintainArgs, pause: Duration) -> anyhow::Result<()> {
+    if let Some(address) = args.metrics {
+        serve_metrics(address).with_context(|| format!("metrics cannot be served at {address}"))?;
+    }
     let mut audit = AuditScope::Everything;
     loop {
         let outcome = tokio::select! {
@@ -37,6 +42,18 @@ async fn again_and_again(args: &MaintainArgs, pause: Duration) -> anyhow::Result
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         }
     }
+}
+
+/// From here on, whoever asks gets what the runs have recorded.
+fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
+    let duration = Matcher::Full(onetape::DURATION_METRIC.to_owned());
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(duration, &onetape::DURATION_BUCKETS)?
+        .with_http_listener(address)
+        .install()?;
+    onetape::describe_metrics();
+    tracing::info!("metrics are at http://{address}/metrics");
+    Ok(())
 }
 
 /// One run and its report; the number of candles that differ.

@@ -1,6 +1,9 @@
 //! `onetape db setup --settings` and `onetape maintain`, as an operator runs them.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -89,4 +92,59 @@ async fn the_real_tape_is_maintained_audited_and_what_differs_fails_the_run() {
         .expect("locked");
     let busy = onetape(&["maintain", "--store", database.url()]).ok();
     assert!(busy.starts_with("nothing done: maintenance is under way by"), "{busy}");
+}
+
+/// A run of `onetape` that goes on, ended with this value.
+struct Daemon(std::process::Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn scrape(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+#[tokio::test]
+async fn a_daemon_serves_what_its_runs_did() {
+    let Some(database) = database().await else { return };
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let address = port.to_string();
+    let arguments = ["maintain", "--every", "1s", "--metrics", &address, "--json", "--store", database.url()];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
+    let child = command.args(arguments).stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut daemon = Daemon(child);
+    let mut reports = BufReader::new(daemon.0.stdout.take().expect("piped")).lines();
+    for _ in 0..2 {
+        let report = reports.next().expect("a report").expect("text");
+        assert!(report.contains("\"audited\""), "{report}");
+    }
+    let answer = scrape(port);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let value = |series: &str| -> f64 {
+        let line = answer.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is missing:\n{answer}")).parse().expect("a number")
+    };
+    assert!(value("onetape_maintenance_runs_total{outcome=\"done\"}") >= 2.0, "{answer}");
+    assert!(value("onetape_maintenance_runs_total{outcome=\"failed\"}") < 1.0, "{answer}");
+    assert!(value("onetape_maintenance_duration_seconds_count{outcome=\"done\"}") >= 2.0, "{answer}");
+    assert!(value("onetape_maintenance_last_success_timestamp_seconds") > 1.7e9, "{answer}");
+    assert!(value("onetape_maintenance_audit_differences{aggregate=\"ohlcv_1m_continuous\"}") < 1.0);
+    assert!(answer.contains("# HELP onetape_maintenance_runs_total runs of maintenance"), "{answer}");
+
+    let arguments = ["maintain", "--every", "1h", "--metrics", &address, "--store", database.url()];
+    let second = onetape(&arguments);
+    assert_eq!(second.code, 1, "{}", second.err);
+    assert!(second.err.contains(&format!("metrics cannot be served at 127.0.0.1:{port}")), "{}", second.err);
+    let once = onetape(&["maintain", "--metrics", &address, "--store", database.url()]);
+    assert_eq!(once.code, 2, "{}", once.err);
 }

@@ -44,6 +44,20 @@ fn off_looks_for_none() {
 }
 
 #[test]
+fn without_node_there_is_no_webassembly_server() {
+    let wasm = [("ONETAPE_DB_ENGINE", "wasm"), ("PATH", "/nowhere")];
+    let output = without_any_server(&wasm);
+    let said = stderr(&output);
+    assert!(output.status.success() && output.stdout.is_empty(), "{said}");
+    assert_eq!(
+        said,
+        "SKIPPED, no test database: a WebAssembly server needs Node.js and npm, and node is not installed\n"
+    );
+    let required = without_any_server(&[wasm[0], wasm[1], ("ONETAPE_TEST_DB", "required")]);
+    assert!(!required.status.success(), "{}", stderr(&required));
+}
+
+#[test]
 fn a_required_server_that_is_missing_panics() {
     let output = without_any_server(&[("ONETAPE_TEST_DB", "required")]);
     let said = stderr(&output);

@@ -57,7 +57,8 @@ async fn a_store_in_order_has_no_errors_and_a_member_sees_no_less() {
     assert!(report.clock_skew_ms.abs() < 1_000 && report.tls.is_none(), "{report}");
     let edition = store.verify().await.unwrap();
     assert_eq!(report.edition, Some(edition.to_string()));
-    if edition == Edition::Community {
+    let workers = "max_background_workers is 16 there, and none can run";
+    if edition == Edition::Community && !onetape_testdb::one_session(workers) {
         assert_found(&report, Severity::Warning, "workers", "max_background_workers is 0");
     }
     store.setup_roles(&roles.names).await.unwrap();

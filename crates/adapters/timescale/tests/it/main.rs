@@ -18,3 +18,4 @@ mod sql_face;
 mod support;
 mod tls;
 mod upgrade;
+mod zip;

@@ -43,6 +43,9 @@ async fn terminate(connection: &mut PgConnection) -> i64 {
 
 #[tokio::test]
 async fn readers_that_hold_all_connections_hold_up_no_writer() {
+    if onetape_testdb::one_session("a reader's transaction holds up everybody") {
+        return;
+    }
     let Some((_store, database)) = support::store().await else { return };
     let store = TimescaleStore::connect_with(database.url(), &tight()).await.unwrap();
     store.append(&batch(100, trades(5_000)), None).await.unwrap();
@@ -58,6 +61,9 @@ async fn readers_that_hold_all_connections_hold_up_no_writer() {
 
 #[tokio::test]
 async fn limits_are_the_servers_and_what_hits_them_may_be_tried_again() {
+    if onetape_testdb::one_session("no statement waits for a lock") {
+        return;
+    }
     let Some((_store, database)) = support::store().await else { return };
     let mut pools = Pools::default();
     pools.writer.lock_timeout = MOMENT;
@@ -81,6 +87,9 @@ async fn limits_are_the_servers_and_what_hits_them_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_stream_that_nobody_reads_ends_and_says_so() {
+    if onetape_testdb::one_session("it ends no session") {
+        return;
+    }
     let Some((first, database)) = support::store().await else { return };
     first.close().await;
     let mut pools = tight();
@@ -104,6 +113,9 @@ async fn a_stream_that_nobody_reads_ends_and_says_so() {
 
 #[tokio::test]
 async fn lost_connections_are_replaced() {
+    if onetape_testdb::one_session("it ends no session") {
+        return;
+    }
     let Some((store, database)) = support::store().await else { return };
     let mut other = connect(&database).await;
     store.append(&batch(100, trades(10)), None).await.unwrap();
@@ -122,6 +134,9 @@ async fn lost_connections_are_replaced() {
 
 #[tokio::test]
 async fn a_server_that_goes_away_again_and_again_loses_and_doubles_nothing() {
+    if onetape_testdb::one_session("it ends no session") {
+        return;
+    }
     let Some((store, database)) = support::store().await else { return };
     let market = Market { seconds: 120, start: START, ..Market::new(instrument(), 5) };
     let messages = faults::late_trades(market.messages(), 2, 30, 20_000);

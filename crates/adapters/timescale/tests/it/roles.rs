@@ -46,6 +46,9 @@ impl Roles {
 impl Drop for Roles {
     fn drop(&mut self) {
         let Some(database) = self.database.take().filter(|_| !std::thread::panicking()) else { return };
+        if database.has_own_server() {
+            return;
+        }
         let admin = database.admin_url().to_owned();
         let mut groups = vec![self.names.owner(), self.names.writer(), self.names.reader()];
         let member = database.name().chars().rev().take(40).collect::<String>();

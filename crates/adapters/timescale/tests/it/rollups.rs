@@ -1,44 +1,22 @@
 //! Published candles through the database's own roll-ups: in order, shuffled, twice, compressed, corrected, dropped.
 
-use std::collections::BTreeMap;
-
 use onetape_domain::candle::{Candle, Ohlcv, roll_up};
 use onetape_domain::change::{CandleChange, Changes};
 use onetape_domain::decimal::{Price, Quantity, canonical};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::TradeKey;
-use onetape_domain::validator::{DataValidator, RawCandle};
 use onetape_ports::TapeStore;
-use onetape_testkit::data::{folder, golden_rows};
 use onetape_timescale::{Edition, TimescaleStore};
 use sqlx::PgConnection;
 
 use crate::maintain::maintain;
 use crate::support::{self, START, batch, connect};
 
+mod published;
+
+use published::{Candles, Published};
+
 const DAY: i64 = 86_400 * SECOND;
-
-type Candles = BTreeMap<Timestamp, Ohlcv>;
-
-/// Coinbase BTC-USD of two days.
-fn golden(timeframe: Timeframe) -> Candles {
-    let name = match timeframe {
-        Timeframe::S1 => "lean_coinbase_BTCUSD_1s.csv".to_owned(),
-        _ => format!("lean_coinbase_BTCUSD_{timeframe}_from1s.csv"),
-    };
-    let row = |row: Vec<String>| {
-        let open_time: Timestamp = row[0].parse().unwrap();
-        let [open, high, low, close, volume] = std::array::from_fn(|at| row[at + 1].clone());
-        let raw = RawCandle { open_time: open_time.micros(), open, high, low, close, volume, trade_count: 0 };
-        (open_time, *DataValidator::validate_ohlcv(timeframe, &raw).unwrap().ohlcv())
-    };
-    golden_rows(&name).into_iter().map(row).collect()
-}
-
-/// The first instant of the data: 2016-10-07.
-fn first_day() -> Timestamp {
-    "2016-10-07T00:00:00Z".parse().unwrap()
-}
 
 /// Seconds after the tests' start, of an instant.
 fn after_start(time: Timestamp) -> i64 {
@@ -98,7 +76,8 @@ async fn assert_rolled_up(connection: &mut PgConnection, seconds: &Candles, what
 /// Writes changes in so many batches, one clock after the other.
 async fn write(store: &TimescaleStore, changes: &[CandleChange], clock: &mut Option<Timestamp>) {
     // Far enough for every candle to be closed at any of them.
-    let first = clock.unwrap_or_else(|| first_day().plus(2 * DAY + 10 * SECOND));
+    let last = changes.iter().map(|change| change.candle.open_time()).max().unwrap();
+    let first = clock.unwrap_or_else(|| last.plus(2 * DAY));
     for (at, part) in (1..).zip(changes.chunks(4_000)) {
         let changes = Changes { candles: part.to_vec(), ..Changes::default() };
         let next = first.plus(at * SECOND);
@@ -119,10 +98,26 @@ fn shuffled(mut changes: Vec<CandleChange>) -> Vec<CandleChange> {
 
 #[tokio::test]
 async fn a3_in_order_shuffled_and_twice() {
-    if folder().is_none() {
-        return;
-    }
-    let seconds = golden(Timeframe::S1);
+    in_order_shuffled_and_twice(Published::coinbase()).await;
+}
+
+#[tokio::test]
+async fn a4_in_order_shuffled_and_twice() {
+    in_order_shuffled_and_twice(Published::binance()).await;
+}
+
+#[tokio::test]
+async fn a3_after_compression_late_rows_and_refresh() {
+    after_compression_late_rows_and_refresh(Published::coinbase()).await;
+}
+
+#[tokio::test]
+async fn a4_after_compression_late_rows_and_refresh() {
+    after_compression_late_rows_and_refresh(Published::binance()).await;
+}
+
+async fn in_order_shuffled_and_twice(published: Option<Published>) {
+    let Some(Published { first_day, seconds, coarser, .. }) = published else { return };
     let changes = versions(&seconds, 1);
     for (what, changes, times) in [
         ("in order", changes.clone(), 1),
@@ -135,7 +130,7 @@ async fn a3_in_order_shuffled_and_twice() {
         // Refreshed in the middle, so that the second half comes late to the aggregates.
         let half = changes.len() / 2;
         write(&store, &changes[..half], &mut clock).await;
-        let now = first_day().plus(3 * DAY);
+        let now = first_day.plus(3 * DAY);
         // Half of the seconds make other minutes than ours: the audit says so, where the halves were mixed.
         let found = maintain(&store, now).await;
         assert!(found.differences() > 0 || times == 2, "{what}: {found}");
@@ -143,34 +138,27 @@ async fn a3_in_order_shuffled_and_twice() {
         let report = maintain(&store, now).await;
         assert_eq!(report.differences(), 0, "{what}: {report}");
         let compared: Vec<u64> = report.audited.iter().map(|one| one.compared).collect();
-        assert_eq!(compared, [2_819, 576, 192, 48, 2], "{what}: {report}");
+        let counts: Vec<u64> = coarser.values().map(|candles| candles.len() as u64).collect();
+        assert_eq!(compared, counts, "{what}: {report}");
         assert_rolled_up(&mut connection, &seconds, what).await;
-        for timeframe in &Timeframe::ALL[1..] {
-            let published = text(&golden(*timeframe));
-            assert_eq!(
-                shown(&mut connection, &format!("ohlcv_{timeframe}_continuous")).await,
-                published,
-                "{what}"
-            );
+        for (timeframe, candles) in &coarser {
+            let rows = shown(&mut connection, &format!("ohlcv_{timeframe}_continuous")).await;
+            assert_eq!(rows, text(candles), "{what}");
         }
     }
 }
 
-#[tokio::test]
-async fn a3_after_compression_late_rows_and_refresh() {
-    if folder().is_none() {
-        return;
-    }
+async fn after_compression_late_rows_and_refresh(published: Option<Published>) {
+    let Some(Published { first_day, mut seconds, quiet, chunks, .. }) = published else { return };
     let Some((store, database)) = support::store().await else { return };
     let mut connection = connect(&database).await;
-    let mut seconds = golden(Timeframe::S1);
     let mut clock = None;
     write(&store, &versions(&seconds, 1), &mut clock).await;
-    let now = first_day().plus(40 * DAY);
+    let now = first_day.plus(40 * DAY);
     let report = maintain(&store, now).await;
     if store.verify().await.unwrap() == Edition::Community {
         let compressed = report.compressed.iter().find(|table| table.table == "ohlcv_1s").unwrap();
-        assert_eq!((compressed.chunks, compressed.rows), (2, 7_516), "{report}");
+        assert_eq!((compressed.chunks, compressed.rows), (chunks, seconds.len() as u64), "{report}");
         assert!(compressed.bytes_after < compressed.bytes_before / 2, "{report}");
     }
     assert_rolled_up(&mut connection, &seconds, "compressed").await;
@@ -178,11 +166,11 @@ async fn a3_after_compression_late_rows_and_refresh() {
     let late: Vec<Timestamp> = seconds.keys().copied().step_by(100).collect();
     for time in late {
         let ohlcv = seconds.get_mut(&time).unwrap();
-        ohlcv.high = Price::parse("price", "699.99").unwrap();
+        ohlcv.high = Price::parse("price", "99999.99").unwrap();
         ohlcv.volume = ohlcv.volume.checked_add(Quantity::parse("volume", "0.00000001").unwrap()).unwrap();
     }
     let example = *seconds.values().next().unwrap();
-    for quiet in ["2016-10-07T00:00:00Z", "2016-10-08T23:59:59Z"] {
+    for quiet in quiet {
         let time: Timestamp = quiet.parse().unwrap();
         let key = TradeKey { event_time: time, sequence: 0, index: 0 };
         assert!(
@@ -200,18 +188,15 @@ async fn a3_after_compression_late_rows_and_refresh() {
 
 #[tokio::test]
 async fn retention_and_then_refresh_loses_no_aggregate() {
-    if folder().is_none() {
-        return;
-    }
+    let Some(Published { first_day, seconds, .. }) = Published::coinbase() else { return };
     let Some((store, database)) = support::store().await else { return };
     let mut connection = connect(&database).await;
-    let seconds = golden(Timeframe::S1);
     write(&store, &versions(&seconds, 1), &mut None).await;
-    maintain(&store, first_day().plus(3 * DAY)).await;
+    maintain(&store, first_day.plus(3 * DAY)).await;
     assert_rolled_up(&mut connection, &seconds, "before").await;
     // The seconds of the first day are older than 730 days, those of the second are not.
-    let now = first_day().plus(731 * DAY + DAY / 2);
-    let first: usize = seconds.keys().filter(|time| **time < first_day().plus(DAY)).count();
+    let now = first_day.plus(731 * DAY + DAY / 2);
+    let first: usize = seconds.keys().filter(|time| **time < first_day.plus(DAY)).count();
     let report = maintain(&store, now).await;
     let dropped = report.dropped.iter().find(|one| one.relation == "ohlcv_1s").unwrap();
     assert_eq!((dropped.chunks, dropped.rows), (1, first as u64), "{report}");
@@ -238,13 +223,11 @@ async fn retention_and_then_refresh_loses_no_aggregate() {
 
 #[tokio::test]
 async fn the_audit_names_what_differs() {
-    if folder().is_none() {
-        return;
-    }
+    let Some(Published { first_day, seconds, .. }) = Published::coinbase() else { return };
     let Some((store, database)) = support::store().await else { return };
     let mut connection = connect(&database).await;
-    write(&store, &versions(&golden(Timeframe::S1), 1), &mut None).await;
-    let now = first_day().plus(3 * DAY);
+    write(&store, &versions(&seconds, 1), &mut None).await;
+    let now = first_day.plus(3 * DAY);
     assert_eq!(maintain(&store, now).await.differences(), 0);
     for change in [
         "UPDATE ohlcv_1m SET volume = volume + 1 WHERE timestamp = '2016-10-07 00:00Z'",
