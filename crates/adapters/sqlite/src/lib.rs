@@ -1,0 +1,39 @@
+//! Embedded SQLite store of the onetape market-data store: durable, no server.
+//!
+//! [`SqliteStore`] implements every storage port on one file. The schema is in `migrations/` and is brought up to date
+//! when the file is opened; the statements are in `queries/`, one a file.
+//!
+//! ```no_run
+//! # async fn open() -> Result<(), onetape_ports::StoreError> {
+//! let store = onetape_sqlite::SqliteStore::open("market.db").await?;
+//! println!("{store}");
+//! # Ok(())
+//! # }
+//! ```
+
+#![warn(missing_docs)]
+
+mod append;
+mod arguments;
+mod books;
+mod bounds;
+mod candles;
+mod clocks;
+mod columns;
+mod connections;
+mod coverage;
+mod error;
+mod frame;
+mod imbalances;
+mod keyset;
+mod levels;
+mod migrate;
+mod pages;
+mod place;
+mod quarantine;
+mod session;
+mod store;
+mod trades;
+
+pub use migrate::AppliedMigration;
+pub use store::SqliteStore;

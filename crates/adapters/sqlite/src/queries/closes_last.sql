@@ -1,0 +1,14 @@
+-- The closes of the last ?4 candles that open before ?2, newest first, in one text: parameters as of `candles_last.sql`.
+SELECT group_concat(close_price, ' ')
+FROM (
+    SELECT coalesce(old.close_price, candle.close_price) AS close_price
+    FROM ohlcv_1s AS candle
+    LEFT JOIN ohlcv_superseded AS old
+        ON old.instrument = CASE WHEN candle.known_from > ?3 THEN candle.instrument END
+       AND old.timeframe = '1s' AND old.timestamp = candle.timestamp
+       AND old.known_from <= ?3 AND old.known_to > ?3
+    WHERE candle.instrument = ?1 AND candle.timestamp < ?2
+      AND (candle.known_from <= ?3 OR old.instrument IS NOT NULL)
+    ORDER BY candle.timestamp DESC
+    LIMIT ?4
+)

@@ -1,0 +1,4 @@
+//! Integration tests.
+
+mod conformance;
+mod support;
