@@ -28,7 +28,7 @@ impl TapeStore for SqliteStore {
         check(batch)?;
         let mut session = Session::begin(self.writer(), session::WRITE, APPEND).await?;
         match write(session.connection()?, batch, expected).await {
-            Ok(Written::Now) => session.commit().await,
+            Ok(Written::Now) => session.commit_rows().await,
             Ok(Written::Before) => session.rollback().await,
             Err(error) => session.finish(Err(error)).await,
         }
@@ -52,7 +52,8 @@ fn check(batch: &TapeBatch) -> Result<(), StoreError> {
     match candles.find(is_open) {
         Some(candle) => {
             let (timeframe, open_time) = (candle.timeframe(), candle.open_time());
-            let message = format!("the {timeframe} candle of {} at {open_time} is not closed", batch.instrument);
+            let message =
+                format!("the {timeframe} candle of {} at {open_time} is not closed", batch.instrument);
             Err(unfit(APPEND, message))
         }
         None => Ok(()),
@@ -101,7 +102,10 @@ async fn issued(connection: &mut SqliteConnection, id: i64) -> Result<Option<Tim
     Ok(issued.map(Timestamp::from_micros))
 }
 
-async fn insert_instrument(connection: &mut SqliteConnection, instrument: &Instrument) -> Result<i64, StoreError> {
+async fn insert_instrument(
+    connection: &mut SqliteConnection,
+    instrument: &Instrument,
+) -> Result<i64, StoreError> {
     sqlx::query_scalar(include_str!("queries/insert_instrument.sql"))
         .bind(instrument.exchange().as_str())
         .bind(instrument.symbol().as_str())
@@ -110,9 +114,14 @@ async fn insert_instrument(connection: &mut SqliteConnection, instrument: &Instr
         .map_err(failed(APPEND))
 }
 
-async fn write_clock(connection: &mut SqliteConnection, id: i64, batch: &TapeBatch) -> Result<(), StoreError> {
+async fn write_clock(
+    connection: &mut SqliteConnection,
+    id: i64,
+    batch: &TapeBatch,
+) -> Result<(), StoreError> {
     let clock = &batch.clock;
-    let unwritable = |error: serde_json::Error| unfit(APPEND, "the clock cannot be written").with_source(error);
+    let unwritable =
+        |error: serde_json::Error| unfit(APPEND, "the clock cannot be written").with_source(error);
     let state = serde_json::to_string(&clock.state).map_err(unwritable)?;
     let book = clock.book.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?;
     let mut arguments = Arguments::new();
@@ -122,7 +131,11 @@ async fn write_clock(connection: &mut SqliteConnection, id: i64, batch: &TapeBat
 }
 
 /// Keeps what readers rely on: see the table `instruments`.
-async fn widen_bounds(connection: &mut SqliteConnection, id: i64, batch: &TapeBatch) -> Result<(), StoreError> {
+async fn widen_bounds(
+    connection: &mut SqliteConnection,
+    id: i64,
+    batch: &TapeBatch,
+) -> Result<(), StoreError> {
     let Changes { trades, candles, books, imbalances, coverage } = &batch.changes;
     let times = trades.iter().map(|row| row.key.event_time);
     let times = times.chain(candles.iter().map(|row| row.candle.ohlcv().first.event_time));

@@ -28,7 +28,8 @@ const READ: &str = "read candles";
 pub(crate) const FOREVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 static PAGE_OF: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("queries/candles_page.sql")));
-static START_OF: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("queries/candles_start.sql")));
+static START_OF: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("queries/candles_start.sql")));
 static ONE: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("queries/candle.sql")));
 
 /// A statement on one of the six tables.

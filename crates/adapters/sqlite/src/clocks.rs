@@ -30,7 +30,7 @@ impl ClockStore for SqliteStore {
         let issued: Option<i64> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
             .bind(instrument.exchange().as_str())
             .bind(instrument.symbol().as_str())
-            .fetch_optional(self.readers())
+            .fetch_optional(self.readers().settled().await)
             .await
             .map_err(failed(READ))?;
         Ok(issued.map(Timestamp::from_micros))
@@ -38,7 +38,7 @@ impl ClockStore for SqliteStore {
 
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
         let rows: Vec<(String, String)> = sqlx::query_as(include_str!("queries/instruments.sql"))
-            .fetch_all(self.readers())
+            .fetch_all(self.readers().settled().await)
             .await
             .map_err(failed(READ))?;
         let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);

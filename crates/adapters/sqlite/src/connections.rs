@@ -9,6 +9,7 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use crate::commits::Commits;
 use crate::error::failed;
 
 /// Readers at once; more wait their turn.
@@ -30,25 +31,41 @@ const STATEMENTS: usize = 256;
 /// Rows a connection's thread reads ahead.
 const ROWS_AHEAD: usize = 256;
 
+/// Connections of one kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    pool: SqlitePool,
+    pub(crate) commits: Commits,
+}
+
+impl Pool {
+    /// The connections, once nothing is on its way that a cancelled call began.
+    pub(crate) async fn settled(&self) -> &SqlitePool {
+        self.commits.settled().await;
+        &self.pool
+    }
+}
+
 /// Both kinds of connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
-    pub(crate) reader: SqlitePool,
-    pub(crate) writer: SqlitePool,
+    pub(crate) reader: Pool,
+    pub(crate) writer: Pool,
 }
 
 impl Connections {
     /// Opens both pools of a file whose schema is up to date.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let writer = pool(1, writer(path)).await?;
-        let reader = pool(MAX_READERS, reader(path)).await?;
+        let commits = Commits::default();
+        let writer = Pool { pool: pool(1, writer(path)).await?, commits: commits.clone() };
+        let reader = Pool { pool: pool(MAX_READERS, reader(path)).await?, commits };
         Ok(Self { reader, writer })
     }
 
     pub(crate) async fn close(&self) {
-        self.reader.close().await;
+        self.reader.pool.close().await;
         // The last connection to close moves the log into the file.
-        self.writer.close().await;
+        self.writer.pool.close().await;
     }
 }
 

@@ -41,12 +41,16 @@ pub(crate) fn stream_number(stream: Stream) -> i64 {
 
 fn stream(columns: &mut Columns<'_>) -> Result<Stream, Unread> {
     let number: usize = columns.natural("coverage.stream")?;
-    Ok(*Stream::ALL.get(number).ok_or_else(|| Violations::one("coverage.stream", number, "must be 0 or 1"))?)
+    Ok(*Stream::ALL
+        .get(number)
+        .ok_or_else(|| Violations::one("coverage.stream", number, "must be 0 or 1"))?)
 }
 
 fn state(columns: &mut Columns<'_>) -> Result<CoverageState, Unread> {
     let number: usize = columns.natural("coverage.state")?;
-    Ok(*STATES.get(number).ok_or_else(|| Violations::one("coverage.state", number, "must be between 0 and 3"))?)
+    Ok(*STATES
+        .get(number)
+        .ok_or_else(|| Violations::one("coverage.state", number, "must be between 0 and 3"))?)
 }
 
 /// The columns of a row of the log.

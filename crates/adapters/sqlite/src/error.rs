@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_retried_and_nothing_else() {
-        for (code, retried) in [(5, true), (6, true), (13, true), (10, true), (11, false), (26, false), (8, false)] {
+        for (code, retried) in
+            [(5, true), (6, true), (13, true), (10, true), (11, false), (26, false), (8, false)]
+        {
             let error = StoreError::new(kind_of_code(code).0, "test", "");
             assert_eq!(error.is_retryable(), retried, "{code}");
         }

@@ -19,8 +19,8 @@ use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreError};
 use sqlx::SqliteConnection;
 
 use crate::arguments::Arguments;
-use crate::bounds::Bounds;
 use crate::books::last_book;
+use crate::bounds::Bounds;
 use crate::candles::{self, FOREVER, PerTimeframe, for_each_table};
 use crate::columns::{Columns, Unread};
 use crate::coverage::{proof, watermark_second};

@@ -166,10 +166,7 @@ impl Reader<'_> {
 }
 
 fn level(price: Decimal, size: Decimal) -> Result<BookLevel, Violations> {
-    Ok(BookLevel {
-        price: Price::try_new("book.price", price)?,
-        size: Quantity::try_new("book.size", size)?,
-    })
+    Ok(BookLevel { price: Price::try_new("book.price", price)?, size: Quantity::try_new("book.size", size)? })
 }
 
 fn value(units: u128, scale: u128) -> Result<Decimal, Violations> {

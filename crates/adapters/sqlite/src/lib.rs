@@ -20,6 +20,7 @@ mod bounds;
 mod candles;
 mod clocks;
 mod columns;
+mod commits;
 mod connections;
 mod coverage;
 mod error;

@@ -164,10 +164,15 @@ mod tests {
     #[test]
     fn no_price_is_ever_a_float() {
         for (_, about, sql) in MIGRATIONS {
-            let code = sql.lines().filter(|line| !line.trim_start().starts_with("--") && !line.contains("CAST("));
+            let code =
+                sql.lines().filter(|line| !line.trim_start().starts_with("--") && !line.contains("CAST("));
             assert!(code.clone().all(|line| !line.contains("REAL")), "{about}");
             let made = code.clone().filter(|line| line.starts_with("CREATE TABLE")).count();
-            assert_eq!(code.filter(|line| line.contains("STRICT")).count(), made, "{about}: every table is strict");
+            assert_eq!(
+                code.filter(|line| line.contains("STRICT")).count(),
+                made,
+                "{about}: every table is strict"
+            );
         }
     }
 }

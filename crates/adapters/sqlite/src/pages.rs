@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use onetape_ports::StoreError;
 use onetape_ports::store::RowStream;
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
+use crate::connections::Pool;
 use crate::session::{READ, Session};
 
 /// Rows of a page.
@@ -19,11 +20,12 @@ pub(crate) trait Pages: Send + 'static {
     type Row: Send + 'static;
 
     /// The next page; none after the last one.
-    async fn next(&mut self, connection: &mut SqliteConnection) -> Result<Option<Vec<Self::Row>>, StoreError>;
+    async fn next(&mut self, connection: &mut SqliteConnection)
+    -> Result<Option<Vec<Self::Row>>, StoreError>;
 }
 
 struct Reader<P> {
-    pool: SqlitePool,
+    pool: Pool,
     operation: &'static str,
     pages: P,
     /// Open from the first page on.
@@ -31,11 +33,7 @@ struct Reader<P> {
 }
 
 /// Streams the rows of all pages.
-pub(crate) fn stream<'a, P: Pages>(
-    pool: &SqlitePool,
-    operation: &'static str,
-    pages: P,
-) -> RowStream<'a, P::Row> {
+pub(crate) fn stream<'a, P: Pages>(pool: &Pool, operation: &'static str, pages: P) -> RowStream<'a, P::Row> {
     let reader = Reader { pool: pool.clone(), operation, pages, session: None };
     stream::try_unfold(reader, |mut reader| async move {
         let page = reader.next().await?;

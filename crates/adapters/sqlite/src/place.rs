@@ -13,7 +13,18 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// File systems over a network: the locks of the log's shared memory do not reach from one machine to another.
 const NETWORK: [&str; 12] = [
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "ceph", "fuse.sshfs", "fuse.glusterfs", "lustre", "gpfs",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "afs",
+    "ncpfs",
+    "ceph",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "lustre",
+    "gpfs",
 ];
 
 /// What is at a path.

@@ -35,7 +35,7 @@ impl QuarantineStore for SqliteStore {
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
         let rows = sqlx::query(include_str!("queries/quarantined.sql"))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(self.readers())
+            .fetch_all(self.readers().settled().await)
             .await
             .map_err(failed(READ))?;
         rows.iter().map(decode).collect()
@@ -46,7 +46,8 @@ impl QuarantineStore for SqliteStore {
 async fn write(connection: &mut SqliteConnection, records: &[QuarantinedRecord]) -> Result<u64, StoreError> {
     let mut new = 0;
     for record in records {
-        let QuarantinedRecord { origin, instrument, violations, payload, payload_bytes, received_at } = record;
+        let QuarantinedRecord { origin, instrument, violations, payload, payload_bytes, received_at } =
+            record;
         let violations =
             serde_json::to_string(&violations.0).map_err(|error| unfit(WRITE, error.to_string()))?;
         let name = |name: fn(&Instrument) -> &str| instrument.as_ref().map(|one| name(one).to_owned());

@@ -6,8 +6,10 @@
 
 use onetape_ports::StoreError;
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Executor, Sqlite, SqliteConnection};
 
+use crate::commits::Commits;
+use crate::connections::Pool;
 use crate::error::failed;
 
 /// Begins a transaction that writes: it waits for its turn here, so that nothing after it can meet another writer.
@@ -21,17 +23,18 @@ pub(crate) struct Session {
     /// None once it has ended.
     connection: Option<PoolConnection<Sqlite>>,
     operation: &'static str,
+    commits: Commits,
 }
 
 impl Session {
     /// Begins a transaction.
     pub(crate) async fn begin(
-        pool: &SqlitePool,
+        pool: &Pool,
         how: &'static str,
         operation: &'static str,
     ) -> Result<Self, StoreError> {
-        let connection = pool.acquire().await.map_err(failed(operation))?;
-        let mut session = Self { connection: Some(connection), operation };
+        let connection = pool.settled().await.acquire().await.map_err(failed(operation))?;
+        let mut session = Self { connection: Some(connection), operation, commits: pool.commits.clone() };
         session.run(how).await?;
         Ok(session)
     }
@@ -44,6 +47,14 @@ impl Session {
     /// Makes everything visible at once.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.end("COMMIT").await
+    }
+
+    /// The same for rows: where the call is cancelled meanwhile, readers wait until it is known what became of them.
+    pub(crate) async fn commit_rows(self) -> Result<(), StoreError> {
+        let commits = self.commits.clone();
+        let operation = self.operation;
+        let committed = commits.run(async move { self.commit().await }).await;
+        committed.unwrap_or_else(|| Err(failed(operation)(sqlx::Error::WorkerCrashed)))
     }
 
     /// Undoes everything.

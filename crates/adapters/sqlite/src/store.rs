@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use onetape_ports::StoreError;
-use sqlx::SqlitePool;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Pool};
 use crate::migrate;
 
 /// Market data in one file. Cheap to clone; clones share their connections.
@@ -45,12 +44,12 @@ impl SqliteStore {
     }
 
     /// For reads.
-    pub(crate) fn readers(&self) -> &SqlitePool {
+    pub(crate) fn readers(&self) -> &Pool {
         &self.connections.reader
     }
 
     /// The one connection that writes.
-    pub(crate) fn writer(&self) -> &SqlitePool {
+    pub(crate) fn writer(&self) -> &Pool {
         &self.connections.writer
     }
 }

@@ -14,7 +14,8 @@ use super::insert::Insert;
 use crate::arguments::Arguments;
 use crate::candles::{self, PerTimeframe, for_each_table};
 
-static UPSERT: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("../queries/upsert_candles.sql")));
+static UPSERT: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("../queries/upsert_candles.sql")));
 
 const COLUMNS: usize = 17;
 const SUPERSEDED: Insert<'_> =

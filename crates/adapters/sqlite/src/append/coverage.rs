@@ -79,7 +79,11 @@ async fn write_run(connection: &mut SqliteConnection, id: i64, one: &Run<'_>) ->
     run(connection, include_str!("../queries/upsert_run.sql"), arguments).await
 }
 
-async fn write_other(connection: &mut SqliteConnection, id: i64, row: &CoverageRow) -> Result<(), StoreError> {
+async fn write_other(
+    connection: &mut SqliteConnection,
+    id: i64,
+    row: &CoverageRow,
+) -> Result<(), StoreError> {
     let mut arguments = Arguments::new();
     arguments.add(id).add(stream_number(row.stream)).add(state_number(row.state));
     arguments.time(row.begin).time(row.end).text(&row.reason).time(row.available_at);

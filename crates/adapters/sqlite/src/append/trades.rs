@@ -8,7 +8,11 @@ use super::insert::Insert;
 
 const INSERT: Insert<'_> = Insert { sql: include_str!("../queries/insert_trades.sql"), columns: 12 };
 
-pub(super) async fn write(connection: &mut SqliteConnection, id: i64, trades: &[Trade]) -> Result<(), StoreError> {
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    id: i64,
+    trades: &[Trade],
+) -> Result<(), StoreError> {
     let bind = |arguments: &mut crate::arguments::Arguments, trade: &Trade| {
         arguments.add(id).time(trade.key.event_time).add(trade.key.sequence).add(i64::from(trade.key.index));
         arguments.time(trade.received_at).time(trade.available_at);

@@ -42,10 +42,10 @@ impl Buckets {
                 self.skip = buckets.saturating_sub(*count);
                 let Some(first) = first else { return Ok(None) };
                 let all = TimeRange::ALL;
-                return Ok(Some(between(bounds.id, all, *as_of, false).beginning_at(&[
-                    first.second().micros(),
-                    first.available_at().micros(),
-                ])));
+                return Ok(Some(
+                    between(bounds.id, all, *as_of, false)
+                        .beginning_at(&[first.second().micros(), first.available_at().micros()]),
+                ));
             }
         };
         Ok(Some(between(bounds.id, range, *as_of, false)))

@@ -10,7 +10,8 @@ use crate::support::Folder;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_holds() {
     let folder = Folder::new();
-    let report = conformance::run_all(&[], || async { Arc::new(folder.store().await) as Arc<dyn MarketStore> }).await;
+    let report =
+        conformance::run_all(&[], || async { Arc::new(folder.store().await) as Arc<dyn MarketStore> }).await;
     println!("{report}");
     assert!(report.skipped.is_empty(), "{report}");
 }
