@@ -16,7 +16,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::bounds::Bounds;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values as _};
 use crate::error::failed;
 use crate::keyset::{Keyset, Part, Table, TablePages};
 use crate::levels;
@@ -33,7 +33,7 @@ const READ: &str = "read books";
 const PAGE: usize = 200;
 
 /// The columns of a sampled book.
-fn book(columns: &mut Columns<'_>) -> Result<Arc<BookSnapshot>, Unread> {
+pub(crate) fn book(columns: &mut Columns<'_>) -> Result<Arc<BookSnapshot>, Unread> {
     let (second, available_at) = (columns.time()?, columns.time()?);
     let (event_time, received_at) = (columns.time()?, columns.time()?);
     let sequence = columns.natural("book.sequence")?;
@@ -122,21 +122,11 @@ async fn find_last(
     as_of: Timestamp,
 ) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
     let Some(bounds) = Bounds::read(connection, instrument, READ).await? else { return Ok(None) };
-    last_book(connection, bounds.id, as_of, READ).await
-}
-
-/// The sample last available at the instant.
-pub(crate) async fn last_book(
-    connection: &mut SqliteConnection,
-    instrument: i64,
-    as_of: Timestamp,
-    operation: &'static str,
-) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
     let row = sqlx::query(include_str!("queries/book_last_available.sql"))
-        .bind(instrument)
+        .bind(bounds.id)
         .bind(as_of.micros())
         .fetch_optional(connection)
         .await
-        .map_err(failed(operation))?;
-    row.map(|row| book(&mut Columns::new(&row)).map_err(Unread::of(operation))).transpose()
+        .map_err(failed(READ))?;
+    row.map(|row| book(&mut Columns::new(&row)).map_err(Unread::of(READ))).transpose()
 }

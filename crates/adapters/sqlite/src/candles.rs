@@ -14,7 +14,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::bounds::Bounds;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values};
 use crate::coverage::watermark_second;
 use crate::error::failed;
 use crate::keyset::{Keyset, Part, Table, TablePages};
@@ -54,7 +54,7 @@ pub(crate) fn for_each_table(sql: &str) -> [String; 6] {
 }
 
 /// The columns of a candle.
-pub(crate) fn candle(columns: &mut Columns<'_>, timeframe: Timeframe) -> Result<Candle, Unread> {
+pub(crate) fn candle(columns: &mut impl Values, timeframe: Timeframe) -> Result<Candle, Unread> {
     let (open_time, known_from) = (columns.time()?, columns.time()?);
     let ohlcv = Ohlcv {
         open: columns.price("candle.open")?,

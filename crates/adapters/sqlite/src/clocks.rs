@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use crate::bounds::Bounds;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values as _};
 use crate::error::{broken_row, failed, unfit};
 use crate::session::{self, Session};
 use crate::store::SqliteStore;

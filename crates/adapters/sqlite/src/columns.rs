@@ -9,7 +9,7 @@ use onetape_domain::violation::{Violation, Violations};
 use onetape_ports::StoreError;
 use rust_decimal::Decimal;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type};
+use sqlx::{Decode, Row, Sqlite, Type, ValueRef};
 
 use crate::error::{broken_row, failed};
 
@@ -36,6 +36,50 @@ impl Unread {
     }
 }
 
+/// Values one after the other, as the models take them.
+pub(crate) trait Values {
+    fn int(&mut self) -> Result<i64, Unread>;
+
+    fn text(&mut self) -> Result<&str, Unread>;
+
+    fn optional_text(&mut self) -> Result<Option<&str>, Unread>;
+
+    fn time(&mut self) -> Result<Timestamp, Unread> {
+        self.int().map(Timestamp::from_micros)
+    }
+
+    fn price(&mut self, field: &str) -> Result<Price, Unread> {
+        Ok(Price::parse(field, self.text()?)?)
+    }
+
+    fn quantity(&mut self, field: &str) -> Result<Quantity, Unread> {
+        Ok(Quantity::parse(field, self.text()?)?)
+    }
+
+    fn optional_quantity(&mut self, field: &str) -> Result<Option<Quantity>, Unread> {
+        Ok(self.optional_text()?.map(|text| Quantity::parse(field, text)).transpose()?)
+    }
+
+    fn optional_decimal(&mut self, field: &str) -> Result<Option<Decimal>, Unread> {
+        Ok(self.optional_text()?.map(|text| parse_exact(field, text)).transpose()?)
+    }
+
+    /// A number that is never negative, and no larger than its type.
+    fn natural<T: TryFrom<i64>>(&mut self, field: &str) -> Result<T, Unread> {
+        let number = self.int()?;
+        Ok(T::try_from(number).map_err(|_| out_of_bounds(field, number))?)
+    }
+
+    fn flag(&mut self) -> Result<bool, Unread> {
+        Ok(self.int()? != 0)
+    }
+
+    /// Event time, sequence and index.
+    fn trade_key(&mut self) -> Result<TradeKey, Unread> {
+        Ok(TradeKey { event_time: self.time()?, sequence: self.int()?, index: self.natural("trade.index")? })
+    }
+}
+
 /// Reads a row's columns one after the other.
 pub(crate) struct Columns<'r> {
     row: &'r SqliteRow,
@@ -53,46 +97,70 @@ impl<'r> Columns<'r> {
         self.row.try_get(self.at - 1).map_err(Unread::Column)
     }
 
-    pub(crate) fn time(&mut self) -> Result<Timestamp, Unread> {
-        self.take().map(Timestamp::from_micros)
+    /// Whether the next column is null.
+    pub(crate) fn is_null(&self) -> Result<bool, Unread> {
+        self.row.try_get_raw(self.at).map(|value| value.is_null()).map_err(Unread::Column)
     }
 
     pub(crate) fn optional_time(&mut self) -> Result<Option<Timestamp>, Unread> {
         Ok(self.take::<Option<i64>>()?.map(Timestamp::from_micros))
     }
+}
 
-    pub(crate) fn price(&mut self, field: &str) -> Result<Price, Unread> {
-        Ok(Price::parse(field, self.take()?)?)
+impl Values for Columns<'_> {
+    fn int(&mut self) -> Result<i64, Unread> {
+        self.take()
     }
 
-    pub(crate) fn quantity(&mut self, field: &str) -> Result<Quantity, Unread> {
-        Ok(Quantity::parse(field, self.take()?)?)
+    fn text(&mut self) -> Result<&str, Unread> {
+        self.take()
     }
 
-    pub(crate) fn optional_quantity(&mut self, field: &str) -> Result<Option<Quantity>, Unread> {
-        let text: Option<&str> = self.take()?;
-        Ok(text.map(|text| Quantity::parse(field, text)).transpose()?)
+    fn optional_text(&mut self) -> Result<Option<&str>, Unread> {
+        self.take()
+    }
+}
+
+/// Reads the values of a line of a section, which are separated by spaces; see `frame.sql`.
+#[derive(Debug)]
+pub(crate) struct Fields<'t>(std::str::Split<'t, char>);
+
+impl<'t> Fields<'t> {
+    pub(crate) fn new(line: &'t str) -> Self {
+        Self(line.split(' '))
     }
 
-    pub(crate) fn optional_decimal(&mut self, field: &str) -> Result<Option<Decimal>, Unread> {
-        let text: Option<&str> = self.take()?;
-        Ok(text.map(|text| parse_exact(field, text)).transpose()?)
+    fn next(&mut self) -> Result<&'t str, Unread> {
+        self.0.next().ok_or_else(|| wrong_line("a line of a section has fewer values than its row"))
     }
 
-    /// A number that is never negative, and no larger than its type.
-    pub(crate) fn natural<T: TryFrom<i64>>(&mut self, field: &str) -> Result<T, Unread> {
-        let number: i64 = self.take()?;
-        Ok(T::try_from(number).map_err(|_| out_of_bounds(field, number))?)
+    /// There must be no more.
+    pub(crate) fn end(mut self) -> Result<(), Unread> {
+        match self.0.next() {
+            None => Ok(()),
+            Some(_) => Err(wrong_line("a line of a section has more values than its row")),
+        }
+    }
+}
+
+impl Values for Fields<'_> {
+    fn int(&mut self) -> Result<i64, Unread> {
+        self.next()?
+            .parse()
+            .map_err(|error: std::num::ParseIntError| Unread::Column(sqlx::Error::Decode(error.into())))
     }
 
-    pub(crate) fn flag(&mut self) -> Result<bool, Unread> {
-        Ok(self.take::<i64>()? != 0)
+    fn text(&mut self) -> Result<&str, Unread> {
+        self.next()
     }
 
-    /// Event time, sequence and index.
-    pub(crate) fn trade_key(&mut self) -> Result<TradeKey, Unread> {
-        Ok(TradeKey { event_time: self.time()?, sequence: self.take()?, index: self.natural("trade.index")? })
+    fn optional_text(&mut self) -> Result<Option<&str>, Unread> {
+        Ok(Some(self.next()?).filter(|text| *text != "-"))
     }
+}
+
+fn wrong_line(what: &'static str) -> Unread {
+    Unread::Column(sqlx::Error::Decode(what.into()))
 }
 
 fn out_of_bounds(field: &str, number: impl Display) -> Violations {

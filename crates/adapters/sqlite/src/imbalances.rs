@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::bounds::Bounds;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values};
 use crate::keyset::{Keyset, Part, Table, TablePages};
 use crate::pages::{self, PAGE};
 use crate::store::SqliteStore;
@@ -17,7 +17,7 @@ use crate::store::SqliteStore;
 const READ: &str = "read imbalances";
 
 /// The columns of a second's imbalances.
-fn imbalances(columns: &mut Columns<'_>) -> Result<Imbalances, Unread> {
+pub(crate) fn imbalances(columns: &mut impl Values) -> Result<Imbalances, Unread> {
     Ok(Imbalances {
         second: columns.time()?,
         available_at: columns.time()?,
@@ -33,11 +33,6 @@ fn imbalances(columns: &mut Columns<'_>) -> Result<Imbalances, Unread> {
         bid_volume: columns.quantity("imbalance.bid_volume")?,
         ask_volume: columns.quantity("imbalance.ask_volume")?,
     })
-}
-
-pub(crate) fn decode(rows: &[SqliteRow], operation: &'static str) -> Result<Vec<Imbalances>, StoreError> {
-    let rows = rows.iter().map(|row| imbalances(&mut Columns::new(row)));
-    rows.collect::<Result<_, _>>().map_err(Unread::of(operation))
 }
 
 struct Rows(TimeQuery);
@@ -67,7 +62,8 @@ impl Table for Rows {
     }
 
     fn decode(&self, rows: &[SqliteRow]) -> Result<Vec<Imbalances>, StoreError> {
-        decode(rows, READ)
+        let rows = rows.iter().map(|row| imbalances(&mut Columns::new(row)));
+        rows.collect::<Result<_, _>>().map_err(Unread::of(READ))
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::arguments::Arguments;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values as _};
 use crate::error::{failed, unfit};
 use crate::session::{self, Session};
 use crate::store::SqliteStore;

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::bounds::Bounds;
-use crate::columns::{Columns, Unread};
+use crate::columns::{Columns, Unread, Values as _};
 use crate::keyset::{Keyset, Part, Table, TablePages};
 use crate::pages::{self, PAGE};
 use crate::store::SqliteStore;
