@@ -25,6 +25,7 @@ use crate::candles::{self, FOREVER};
 use crate::columns::{Columns, Fields, Unread, Values as _};
 use crate::coverage::{proof, watermark_second};
 use crate::error::failed;
+use crate::expiry;
 use crate::imbalances;
 use crate::session::{self, Session};
 use crate::store::SqliteStore;
@@ -40,8 +41,10 @@ impl FrameStore for SqliteStore {
         session.finish(parts).await
     }
 
-    async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
-        Ok(Expiry::NOTHING)
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
+        let mut session = Session::begin(self.readers(), session::READ, READ).await?;
+        let expiry = expiry::read(session.connection()?, instrument).await;
+        session.finish(expiry).await
     }
 }
 

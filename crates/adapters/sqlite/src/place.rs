@@ -77,6 +77,21 @@ pub(crate) fn examine(path: &Path) -> Result<Found, StoreError> {
     }
 }
 
+/// Refuses a path at which there is nothing yet.
+pub(crate) fn must_exist(path: &Path) -> Result<(), StoreError> {
+    match examine(path)? {
+        Found::Database => Ok(()),
+        Found::Nothing => Err(StoreError::new(
+            StoreErrorKind::Invalid,
+            OPEN,
+            format!(
+                "there is no file {}; `onetape db setup` makes it, as do commands that write",
+                path.display()
+            ),
+        )),
+    }
+}
+
 /// The folder of a path; of a bare name, the current one.
 fn folder(path: &Path) -> PathBuf {
     match path.parent() {

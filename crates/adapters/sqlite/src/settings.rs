@@ -36,6 +36,8 @@ pub(crate) const TABLES: [&str; 11] = [
     "stream_coverage",
 ];
 const CANDLE_TABLES: usize = 6;
+/// Places of what the coverage log speaks of, second by second: seconds, trades, books and imbalances.
+const COVERED: [usize; 4] = [0, 7, 8, 9];
 
 /// How long rows are kept, by table; none is forever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +78,11 @@ impl Settings {
         };
         for (table, section) in file.tables {
             let Some(at) = TABLES.iter().position(|name| *name == table) else {
-                violations.push(format!("tables.{table}"), "", "is no table of a SQLite store whose rows are dropped");
+                violations.push(
+                    format!("tables.{table}"),
+                    "",
+                    "is no table of a SQLite store whose rows are dropped",
+                );
                 continue;
             };
             match section.retain_for.as_deref() {
@@ -90,14 +96,18 @@ impl Settings {
         }
     }
 
+    /// What rests on a table's rows may not outlive them: coarse candles stay as long as fine ones, replaced versions
+    /// as long as candles, and the proof of what is complete as long as what it speaks of.
     fn check(&self, violations: &mut Violations) {
-        for at in 1..CANDLE_TABLES {
-            let (finer, coarser) = (self.0[at - 1], self.0[at]);
-            if coarser.is_some_and(|coarser| finer.is_none_or(|finer| coarser < finer)) {
+        let candles = (1..CANDLE_TABLES).map(|at| (at, at - 1));
+        let superseded = (0..CANDLE_TABLES).map(|at| (CANDLE_TABLES, at));
+        let covered = COVERED.into_iter().map(|at| (TABLES.len() - 1, at));
+        for (at, least) in candles.chain(superseded).chain(covered) {
+            if self.0[at].is_some_and(|period| self.0[least].is_none_or(|least| period < least)) {
                 violations.push(
                     format!("tables.{}.retain_for", TABLES[at]),
-                    shown(coarser),
-                    format!("must not be shorter than the {} of {}", shown(finer), TABLES[at - 1]),
+                    shown(self.0[at]),
+                    format!("must not be shorter than the {} of {}", shown(self.0[least]), TABLES[least]),
                 );
             }
         }
@@ -191,7 +201,8 @@ mod tests {
     #[test]
     fn a_file_holds_what_differs() {
         let settings = Settings::parse("[tables.trade_events]\nretain_for = \"2 weeks\"").expect("right");
-        let changed: Vec<_> = settings.tables().zip(Settings::default().tables()).filter(|(a, b)| a != b).collect();
+        let changed: Vec<_> =
+            settings.tables().zip(Settings::default().tables()).filter(|(a, b)| a != b).collect();
         assert_eq!(changed, [(("trade_events", Period::days(14)), ("trade_events", Period::days(90)))]);
     }
 

@@ -8,6 +8,7 @@ use onetape_ports::StoreError;
 
 use crate::connections::{Connections, Pool};
 use crate::migrate;
+use crate::place;
 
 /// Market data in one file. Cheap to clone; clones share their connections.
 ///
@@ -31,6 +32,16 @@ impl SqliteStore {
         migrate::ready(&path).await?;
         let connections = Connections::open(&path).await?;
         Ok(Self { connections, path: path.into() })
+    }
+
+    /// The same of a file that is there already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Invalid` where there is none.
+    pub async fn open_existing(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let path = path.into();
+        place::must_exist(&path)?;
+        Self::open(path).await
     }
 
     /// Where the file is.

@@ -70,10 +70,23 @@ mod tests {
 
     #[test]
     fn periods_are_numbers_with_a_unit() {
-        for (text, shown) in [("7 days", "7 days"), ("1 week", "7 days"), ("90 seconds", "90 seconds"), ("1 day", "1 day")] {
+        for (text, shown) in
+            [("7 days", "7 days"), ("1 week", "7 days"), ("90 seconds", "90 seconds"), ("1 day", "1 day")]
+        {
             assert_eq!(text.parse::<Period>().expect("right").to_string(), shown);
         }
-        for text in ["", "7", "days", "7days", "0 days", "-1 days", "1.5 days", "1 month", "36501 days", "9999999999999 weeks"] {
+        for text in [
+            "",
+            "7",
+            "days",
+            "7days",
+            "0 days",
+            "-1 days",
+            "1.5 days",
+            "1 month",
+            "36501 days",
+            "9999999999999 weeks",
+        ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
     }
