@@ -33,7 +33,7 @@ pub use admin::{
     AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_roles, setup_with, status,
 };
 #[cfg(feature = "timescale")]
-pub use admin::{doctor, maintain};
+pub use admin::{Examined, Maintenance, doctor, maintain};
 pub use error::OpenError;
 pub use open::{Builder, Onetape};
 pub use url::StoreUrl;
@@ -45,6 +45,8 @@ pub use onetape_ingestion as ingestion;
 pub use onetape_memory as memory;
 pub use onetape_ports as ports;
 pub use onetape_provider as provider;
+#[cfg(feature = "sqlite")]
+pub use onetape_sqlite as sqlite;
 #[cfg(feature = "timescale")]
 pub use onetape_timescale as timescale;
 
