@@ -62,14 +62,14 @@ CREATE TABLE order_book_imbalances (
     CONSTRAINT timestamp_is_sane CHECK (timestamp >= 1230768000000000 AND timestamp < 4102444800000000),
     CONSTRAINT available_after_second CHECK (available_at >= timestamp),
     -- An imbalance has six decimals and one digit before them.
-    CONSTRAINT imbalances_are_bounded CHECK (ltrim(imbalance_1s, '-') GLOB '[01]*' AND length(imbalance_1s) <= 9 AND CAST(imbalance_1s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(imbalance_5s, '-') GLOB '[01]*' AND length(imbalance_5s) <= 9 AND CAST(imbalance_5s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(imbalance_15s, '-') GLOB '[01]*' AND length(imbalance_15s) <= 9 AND CAST(imbalance_15s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(imbalance_60s, '-') GLOB '[01]*' AND length(imbalance_60s) <= 9 AND CAST(imbalance_60s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(volume_imbalance_1s, '-') GLOB '[01]*' AND length(volume_imbalance_1s) <= 9 AND CAST(volume_imbalance_1s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(volume_imbalance_5s, '-') GLOB '[01]*' AND length(volume_imbalance_5s) <= 9 AND CAST(volume_imbalance_5s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(volume_imbalance_15s, '-') GLOB '[01]*' AND length(volume_imbalance_15s) <= 9 AND CAST(volume_imbalance_15s AS REAL) BETWEEN -1 AND 1
-        AND ltrim(volume_imbalance_60s, '-') GLOB '[01]*' AND length(volume_imbalance_60s) <= 9 AND CAST(volume_imbalance_60s AS REAL) BETWEEN -1 AND 1),
+    CONSTRAINT imbalances_are_bounded CHECK (ltrim(imbalance_1s, '-') GLOB '[01]*' AND length(ltrim(imbalance_1s, '-')) <= 8 AND CAST(imbalance_1s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(imbalance_5s, '-') GLOB '[01]*' AND length(ltrim(imbalance_5s, '-')) <= 8 AND CAST(imbalance_5s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(imbalance_15s, '-') GLOB '[01]*' AND length(ltrim(imbalance_15s, '-')) <= 8 AND CAST(imbalance_15s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(imbalance_60s, '-') GLOB '[01]*' AND length(ltrim(imbalance_60s, '-')) <= 8 AND CAST(imbalance_60s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(volume_imbalance_1s, '-') GLOB '[01]*' AND length(ltrim(volume_imbalance_1s, '-')) <= 8 AND CAST(volume_imbalance_1s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(volume_imbalance_5s, '-') GLOB '[01]*' AND length(ltrim(volume_imbalance_5s, '-')) <= 8 AND CAST(volume_imbalance_5s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(volume_imbalance_15s, '-') GLOB '[01]*' AND length(ltrim(volume_imbalance_15s, '-')) <= 8 AND CAST(volume_imbalance_15s AS REAL) BETWEEN -1 AND 1
+        AND ltrim(volume_imbalance_60s, '-') GLOB '[01]*' AND length(ltrim(volume_imbalance_60s, '-')) <= 8 AND CAST(volume_imbalance_60s AS REAL) BETWEEN -1 AND 1),
     CONSTRAINT price_range_is_exact CHECK (price_range <> '0' AND trim(price_range, '0123456789') IN ('', '.') AND price_range GLOB '[0-9]*' AND price_range GLOB '*[0-9]'
         AND price_range NOT GLOB '0[0-9]*' AND price_range NOT GLOB '*.*0' AND length(price_range) - (instr(price_range, '.') > 0) <= 28
         AND (instr(price_range, '.') = 0 OR length(price_range) - instr(price_range, '.') <= 12)),

@@ -64,7 +64,13 @@ impl Connections {
 
     pub(crate) async fn close(&self) {
         self.reader.pool.close().await;
-        // The last connection to close moves the log into the file.
+        // The last connection to close moves the log into the file. A pool of one can miss it, where it is just being given
+        // back; so it is taken out first.
+        if let Ok(writer) = self.writer.settled().await.acquire().await
+            && let Err(error) = writer.close().await
+        {
+            tracing::debug!(%error, "the writer's connection was not closed in order");
+        }
         self.writer.pool.close().await;
     }
 }

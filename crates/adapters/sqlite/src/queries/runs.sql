@@ -4,7 +4,7 @@ SELECT run.stream, run.state, run.begin_time, run.reason,
        coalesce(last.end_time, run.end_time), coalesce(last.available_at, run.available_at),
        CASE WHEN run.available_at <= ?2 THEN run.furthest_end END,
        CASE WHEN run.available_at <= ?2 THEN run.furthest_at END
-FROM stream_coverage_runs AS run
+FROM stream_coverage_runs AS run INDEXED BY stream_coverage_runs_end
 LEFT JOIN stream_coverage AS last
     ON last.instrument = CASE WHEN run.available_at > ?2 THEN run.instrument END
    AND last.available_at = (
