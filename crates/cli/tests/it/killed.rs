@@ -1,4 +1,4 @@
-//! A file that is written by one process and read by others, and a writer that is killed.
+//! A file that is written by one process and read by others, a writer that is killed, and a disk that is full.
 //!
 //! `ONETAPE_KILLS=200 cargo nextest run -p onetape-cli -E 'test(killed)'` kills more often.
 
@@ -100,6 +100,38 @@ async fn a_writer_killed_at_any_moment_loses_nothing_that_was_written() {
     replay(store.url(), &files, &[]).ok();
     let got = tables(&store).await;
     assert!(got == want, "after {kills} kills: {:?}", first_difference(&got, &want));
+}
+
+/// The system refuses to let a file grow past a limit, as it does when the disk is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_leaves_what_was_written_and_the_rest_can_follow() {
+    let Some(files) = tape() else { return };
+    let store = Kind::File.store().await.expect("a file");
+    onetape(&["db", "setup", "--store", store.url()]).ok();
+    let mut writer = Command::new("sh");
+    writer.args(["-c", r#"trap '' XFSZ; ulimit -f 1000; exec "$0" "$@""#, env!("CARGO_BIN_EXE_onetape")]);
+    writer.args(["replay", "--batch-size", "100", "--store", store.url()]).args(&files);
+    writer.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut writer = writer.spawn().expect("a shell runs");
+    let mut log = std::io::BufReader::new(writer.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("the file system reported an error") && !line.contains("the disk is full") {
+        line.clear();
+        assert!(
+            std::io::BufRead::read_line(&mut log, &mut line).expect("text") > 0,
+            "it ended without a word of it"
+        );
+    }
+    let stuck = written(&store).await.expect("some of it was written");
+    assert_whole(&store).await;
+    writer.kill().expect("killed");
+    writer.wait().expect("a child");
+    assert_eq!(written(&store).await, Some(stuck), "what was retried in vain left nothing");
+    let undisturbed = Kind::File.store().await.expect("a file");
+    replay(undisturbed.url(), &files, &[]).ok();
+    assert!(written(&undisturbed).await > Some(stuck), "the limit was below the tape");
+    replay(store.url(), &files, &[]).ok();
+    assert!(tables(&store).await == tables(&undisturbed).await, "a full disk changed the tables");
 }
 
 /// Where the clock stands, as another process sees it; none where there is no file yet, or nothing in it.
