@@ -5,7 +5,8 @@
 --   instrument lie together in the order they are read in. Tables are WITHOUT ROWID: the key is the table.
 -- * Times are microseconds since 1970, UTC. `timestamp` is the row's own time (open time, event time, second).
 -- * Prices and sizes are TEXT in the one canonical form: no exponent, no sign, no leading or trailing zeros, at most 28
---   digits and 12 decimals, which the CHECKs enforce. Exact wherever they are read; `CAST(x AS REAL)` calculates with them.
+--   digits and 12 decimals, which the CHECKs enforce (comparisons where they can: each call of a function copies the text,
+--   and a text of 14 bytes that begins with a digit cannot have too many). Exact wherever they are read; `CAST(x AS REAL)` calculates with them.
 -- * A row may not claim to have been known before it began: reads as of an instant stop at that instant.
 
 CREATE TABLE instruments (

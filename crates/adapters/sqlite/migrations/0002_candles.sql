@@ -26,24 +26,30 @@ CREATE TABLE ohlcv_1s (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE ohlcv_1m (
@@ -69,24 +75,30 @@ CREATE TABLE ohlcv_1m (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE ohlcv_5m (
@@ -112,24 +124,30 @@ CREATE TABLE ohlcv_5m (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE ohlcv_15m (
@@ -155,24 +173,30 @@ CREATE TABLE ohlcv_15m (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE ohlcv_1h (
@@ -198,24 +222,30 @@ CREATE TABLE ohlcv_1h (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE ohlcv_1d (
@@ -241,24 +271,30 @@ CREATE TABLE ohlcv_1d (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 -- Known in [known_from, known_to).
@@ -289,24 +325,30 @@ CREATE TABLE ohlcv_superseded (
     CONSTRAINT known_after_open CHECK (known_from >= timestamp),
     CONSTRAINT revision_is_positive CHECK (revision >= 1),
     CONSTRAINT trade_count_is_natural CHECK (trade_count >= 0),
-    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND trim(open_price, '0123456789') IN ('', '.') AND open_price GLOB '[0-9]*' AND open_price GLOB '*[0-9]'
-        AND open_price NOT GLOB '0[0-9]*' AND open_price NOT GLOB '*.*0' AND length(open_price) - (instr(open_price, '.') > 0) <= 28
-        AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)),
-    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND trim(high_price, '0123456789') IN ('', '.') AND high_price GLOB '[0-9]*' AND high_price GLOB '*[0-9]'
-        AND high_price NOT GLOB '0[0-9]*' AND high_price NOT GLOB '*.*0' AND length(high_price) - (instr(high_price, '.') > 0) <= 28
-        AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)),
-    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND trim(low_price, '0123456789') IN ('', '.') AND low_price GLOB '[0-9]*' AND low_price GLOB '*[0-9]'
-        AND low_price NOT GLOB '0[0-9]*' AND low_price NOT GLOB '*.*0' AND length(low_price) - (instr(low_price, '.') > 0) <= 28
-        AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)),
-    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND trim(close_price, '0123456789') IN ('', '.') AND close_price GLOB '[0-9]*' AND close_price GLOB '*[0-9]'
-        AND close_price NOT GLOB '0[0-9]*' AND close_price NOT GLOB '*.*0' AND length(close_price) - (instr(close_price, '.') > 0) <= 28
-        AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)),
-    CONSTRAINT volume_is_exact CHECK (trim(volume, '0123456789') IN ('', '.') AND volume GLOB '[0-9]*' AND volume GLOB '*[0-9]'
-        AND volume NOT GLOB '0[0-9]*' AND volume NOT GLOB '*.*0' AND length(volume) - (instr(volume, '.') > 0) <= 28
-        AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)),
-    CONSTRAINT taker_buy_volume_is_exact CHECK (trim(taker_buy_volume, '0123456789') IN ('', '.') AND taker_buy_volume GLOB '[0-9]*' AND taker_buy_volume GLOB '*[0-9]'
-        AND taker_buy_volume NOT GLOB '0[0-9]*' AND taker_buy_volume NOT GLOB '*.*0' AND length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
-        AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))
+    CONSTRAINT open_is_exact CHECK (open_price <> '0' AND open_price >= '0' AND open_price NOT BETWEEN '00' AND '09~' AND open_price NOT GLOB '*[^0-9.]*'
+        AND open_price NOT GLOB '*.*.*' AND open_price NOT GLOB '*.' AND open_price NOT GLOB '*.*0'
+        AND (length(open_price) <= 14 OR (length(open_price) - (instr(open_price, '.') > 0) <= 28
+            AND (instr(open_price, '.') = 0 OR length(open_price) - instr(open_price, '.') <= 12)))),
+    CONSTRAINT high_is_exact CHECK (high_price <> '0' AND high_price >= '0' AND high_price NOT BETWEEN '00' AND '09~' AND high_price NOT GLOB '*[^0-9.]*'
+        AND high_price NOT GLOB '*.*.*' AND high_price NOT GLOB '*.' AND high_price NOT GLOB '*.*0'
+        AND (length(high_price) <= 14 OR (length(high_price) - (instr(high_price, '.') > 0) <= 28
+            AND (instr(high_price, '.') = 0 OR length(high_price) - instr(high_price, '.') <= 12)))),
+    CONSTRAINT low_is_exact CHECK (low_price <> '0' AND low_price >= '0' AND low_price NOT BETWEEN '00' AND '09~' AND low_price NOT GLOB '*[^0-9.]*'
+        AND low_price NOT GLOB '*.*.*' AND low_price NOT GLOB '*.' AND low_price NOT GLOB '*.*0'
+        AND (length(low_price) <= 14 OR (length(low_price) - (instr(low_price, '.') > 0) <= 28
+            AND (instr(low_price, '.') = 0 OR length(low_price) - instr(low_price, '.') <= 12)))),
+    CONSTRAINT close_is_exact CHECK (close_price <> '0' AND close_price >= '0' AND close_price NOT BETWEEN '00' AND '09~' AND close_price NOT GLOB '*[^0-9.]*'
+        AND close_price NOT GLOB '*.*.*' AND close_price NOT GLOB '*.' AND close_price NOT GLOB '*.*0'
+        AND (length(close_price) <= 14 OR (length(close_price) - (instr(close_price, '.') > 0) <= 28
+            AND (instr(close_price, '.') = 0 OR length(close_price) - instr(close_price, '.') <= 12)))),
+    CONSTRAINT volume_is_exact CHECK (volume >= '0' AND volume NOT BETWEEN '00' AND '09~' AND volume NOT GLOB '*[^0-9.]*'
+        AND volume NOT GLOB '*.*.*' AND volume NOT GLOB '*.' AND volume NOT GLOB '*.*0'
+        AND (length(volume) <= 14 OR (length(volume) - (instr(volume, '.') > 0) <= 28
+            AND (instr(volume, '.') = 0 OR length(volume) - instr(volume, '.') <= 12)))),
+    CONSTRAINT taker_buy_volume_is_exact CHECK (taker_buy_volume >= '0' AND taker_buy_volume NOT BETWEEN '00' AND '09~' AND taker_buy_volume NOT GLOB '*[^0-9.]*'
+        AND taker_buy_volume NOT GLOB '*.*.*' AND taker_buy_volume NOT GLOB '*.' AND taker_buy_volume NOT GLOB '*.*0'
+        AND (length(taker_buy_volume) <= 14 OR (length(taker_buy_volume) - (instr(taker_buy_volume, '.') > 0) <= 28
+            AND (instr(taker_buy_volume, '.') = 0 OR length(taker_buy_volume) - instr(taker_buy_volume, '.') <= 12))))
 ) WITHOUT ROWID, STRICT;
 
 -- The first design's one table of candles. Its indicator columns are null: they are calculated when read.

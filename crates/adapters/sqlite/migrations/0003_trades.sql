@@ -15,12 +15,14 @@ CREATE TABLE trade_events (
     trade_id       TEXT    NOT NULL,
     PRIMARY KEY (instrument, timestamp, sequence, message_index),
     CONSTRAINT timestamp_is_sane CHECK (timestamp >= 1230768000000000 AND timestamp < 4102444800000000),
-    CONSTRAINT price_is_exact CHECK (price <> '0' AND trim(price, '0123456789') IN ('', '.') AND price GLOB '[0-9]*' AND price GLOB '*[0-9]'
-        AND price NOT GLOB '0[0-9]*' AND price NOT GLOB '*.*0' AND length(price) - (instr(price, '.') > 0) <= 28
-        AND (instr(price, '.') = 0 OR length(price) - instr(price, '.') <= 12)),
-    CONSTRAINT size_is_exact CHECK (size <> '0' AND trim(size, '0123456789') IN ('', '.') AND size GLOB '[0-9]*' AND size GLOB '*[0-9]'
-        AND size NOT GLOB '0[0-9]*' AND size NOT GLOB '*.*0' AND length(size) - (instr(size, '.') > 0) <= 28
-        AND (instr(size, '.') = 0 OR length(size) - instr(size, '.') <= 12)),
+    CONSTRAINT price_is_exact CHECK (price <> '0' AND price >= '0' AND price NOT BETWEEN '00' AND '09~' AND price NOT GLOB '*[^0-9.]*'
+        AND price NOT GLOB '*.*.*' AND price NOT GLOB '*.' AND price NOT GLOB '*.*0'
+        AND (length(price) <= 14 OR (length(price) - (instr(price, '.') > 0) <= 28
+            AND (instr(price, '.') = 0 OR length(price) - instr(price, '.') <= 12)))),
+    CONSTRAINT size_is_exact CHECK (size <> '0' AND size >= '0' AND size NOT BETWEEN '00' AND '09~' AND size NOT GLOB '*[^0-9.]*'
+        AND size NOT GLOB '*.*.*' AND size NOT GLOB '*.' AND size NOT GLOB '*.*0'
+        AND (length(size) <= 14 OR (length(size) - (instr(size, '.') > 0) <= 28
+            AND (instr(size, '.') = 0 OR length(size) - instr(size, '.') <= 12)))),
     CONSTRAINT side_is_known CHECK (side IN ('buy', 'sell')),
     CONSTRAINT aggregate_is_whole CHECK ((first_trade_id IS NULL) = (last_trade_id IS NULL))
 ) WITHOUT ROWID, STRICT;

@@ -51,7 +51,7 @@ fn classify(error: &sqlx::Error) -> (StoreErrorKind, String) {
 /// The one place that knows SQLite's result codes, of which the low byte is the class.
 pub(crate) fn kind_of_code(code: i32) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{
-        Corrupt, Data, Internal, Permission, Resource, Schema, Serialization, Timeout, Unavailable,
+        Connection, Corrupt, Data, Internal, Permission, Resource, Schema, Serialization, Timeout,
     };
     match code {
         // SQLITE_BUSY_SNAPSHOT: what was read is no longer what is there.
@@ -76,7 +76,7 @@ pub(crate) fn kind_of_code(code: i32) -> (StoreErrorKind, &'static str) {
         // SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH
         3 | 8 | 23 => (Permission, "the file may not be written"),
         // SQLITE_CANTOPEN
-        14 => (Unavailable, "the file cannot be opened; look at its path and permissions"),
+        14 => (Connection, "the file cannot be opened; look at its path and permissions"),
         // SQLITE_CORRUPT, SQLITE_NOTADB
         11 => (Corrupt, "the file is damaged; restore a backup"),
         26 => (Corrupt, "the file is no SQLite database"),
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn result_codes_become_kinds() {
         use StoreErrorKind::{
-            Corrupt, Data, Internal, Permission, Resource, Serialization, Timeout, Unavailable,
+            Connection, Corrupt, Data, Internal, Permission, Resource, Serialization, Timeout,
         };
         let cases = [
             (5, Timeout),
@@ -113,7 +113,7 @@ mod tests {
             // SQLITE_READONLY_DIRECTORY
             (1544, Permission),
             (1032, Corrupt),
-            (14, Unavailable),
+            (14, Connection),
             (11, Corrupt),
             (26, Corrupt),
             // SQLITE_CONSTRAINT_CHECK, SQLITE_CONSTRAINT_PRIMARYKEY

@@ -105,7 +105,7 @@ fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     move |error| {
         let kind = match error.kind() {
             ErrorKind::PermissionDenied => StoreErrorKind::Permission,
-            _ => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::Connection,
         };
         StoreError::new(kind, OPEN, message).with_source(error)
     }
