@@ -31,9 +31,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Ask a store what was known
     Query(QueryArgs),
-    /// Set up, migrate or inspect a database
+    /// Set up, migrate or inspect a store
     Db(DbArgs),
-    /// Refresh aggregates, compress and drop what is old enough, and check candles against their parts
+    /// Drop what is old enough; on TimescaleDB also refresh aggregates, compress, and check candles against their parts
     Maintain(MaintainArgs),
     /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
     Doctor(DoctorArgs),
@@ -41,7 +41,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreArg {
-    /// Where the data is: postgres://user@host/database, or memory: (gone when the command ends)
+    /// Where the data is: sqlite://FILE, postgres://user@host/database, or memory: (gone when the command ends)
     #[arg(long, env = "ONETAPE_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: String,
 }
@@ -74,6 +74,9 @@ pub(crate) struct DemoArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) tape: TapeArgs,
+    /// Where to keep the market: sqlite://FILE keeps it for further queries
+    #[arg(long, default_value = "memory:", hide_default_value = true, value_name = "URL")]
+    pub(crate) store: String,
     /// How to show the frame
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
     pub(crate) format: ObjectFormat,
@@ -237,7 +240,7 @@ pub(crate) enum DbCommand {
     /// Show edition, versions, migrations and sizes
     Status(StatusArgs),
     /// Print the default settings file, which explains every setting
-    Settings,
+    Settings(SettingsArgs),
     /// Print or set the order in which sources of imported candles are preferred
     Sources(SourcesArgs),
 }
@@ -254,10 +257,17 @@ pub(crate) struct SourcesArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    /// Store whose kind decides which settings there are; those of TimescaleDB unless given
+    #[arg(long, env = "ONETAPE_STORE", hide_env_values = true, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SetupArgs {
     #[command(flatten)]
     pub(crate) store: StoreArg,
-    /// Periods of chunks, compression and retention that differ from the defaults (see `onetape db settings`);
+    /// Periods of retention (on TimescaleDB also of chunks and compression) that differ from the defaults (see `onetape db settings`);
     /// without it, those of the last set-up stay
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,

@@ -1,6 +1,17 @@
 //! Set-up, migration and status of a store, for operators. One code for the CLI and for developers' tasks.
 
+#[cfg(feature = "timescale")]
+mod reports;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+#[cfg(not(feature = "sqlite"))]
+#[path = "admin/without_sqlite.rs"]
+pub(crate) mod sqlite;
+
 use std::fmt;
+
+#[cfg(feature = "timescale")]
+pub use reports::{Examined, Maintenance};
 
 use crate::error::OpenError;
 use crate::url::StoreUrl;
@@ -63,6 +74,7 @@ impl fmt::Display for StoreStatus {
 pub async fn setup(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
+        StoreUrl::Sqlite(path) => sqlite::setup(&path, None).await,
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => of(url, onetape_timescale::TimescaleStore::setup_url(&address).await),
         #[cfg(not(feature = "timescale"))]
@@ -78,6 +90,7 @@ pub async fn setup(url: &str) -> Result<(), OpenError> {
 pub async fn setup_with(url: &str, settings: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
+        StoreUrl::Sqlite(path) => sqlite::setup(&path, Some(settings)).await,
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
             let settings = onetape_timescale::Settings::parse(settings).map_err(OpenError::Settings)?;
@@ -98,7 +111,7 @@ pub async fn setup_with(url: &str, settings: &str) -> Result<(), OpenError> {
 /// As [`setup`]; when the role may not make roles or does not own the tables, and for a prefix that no role can have.
 pub async fn setup_roles(url: &str, prefix: &str) -> Result<(), OpenError> {
     match url.parse()? {
-        StoreUrl::Memory => Err(OpenError::NothingToMaintain),
+        StoreUrl::Memory | StoreUrl::Sqlite(_) => Err(OpenError::NoRoles),
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
             let names = onetape_timescale::RoleNames::with_prefix(prefix).map_err(OpenError::Settings)?;
@@ -117,11 +130,16 @@ pub async fn setup_roles(url: &str, prefix: &str) -> Result<(), OpenError> {
 /// # Errors
 /// When the store cannot be reached; a store in memory needs no doctor. What is wrong with it is in the report.
 #[cfg(feature = "timescale")]
-pub async fn doctor(url: &str) -> Result<onetape_timescale::DoctorReport, OpenError> {
-    let StoreUrl::Postgres(address) = url.parse()? else {
-        return Err(OpenError::NothingToMaintain);
-    };
-    with_store(url, &address, async |store| store.doctor(&onetape_memory::SystemClock::new()).await).await
+pub async fn doctor(url: &str) -> Result<Examined, OpenError> {
+    match url.parse()? {
+        StoreUrl::Memory => Err(OpenError::NothingToMaintain),
+        StoreUrl::Sqlite(path) => sqlite::doctor(&path).await,
+        StoreUrl::Postgres(address) => {
+            let clock = onetape_memory::SystemClock::new();
+            let report = with_store(url, &address, async |store| store.doctor(&clock).await).await;
+            report.map(Examined::Timescale)
+        }
+    }
 }
 
 /// Brings the tables of an existing database up to this version. Those that a later version has added to stay as
@@ -132,6 +150,7 @@ pub async fn doctor(url: &str) -> Result<onetape_timescale::DoctorReport, OpenEr
 pub async fn migrate(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Ok(()),
+        StoreUrl::Sqlite(path) => sqlite::migrate(&path).await,
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
             of(url, onetape_timescale::TimescaleStore::migrate_url(&address).await)
@@ -151,6 +170,7 @@ pub async fn status(url: &str) -> Result<StoreStatus, OpenError> {
             let facts = vec![("kind".to_owned(), "in memory, gone with the process".to_owned())];
             Ok(StoreStatus { store: "memory:".to_owned(), facts, migrations: Vec::new(), tables: Vec::new() })
         }
+        StoreUrl::Sqlite(path) => sqlite::status(&path).await,
         #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => timescale_status(url, &address).await,
         #[cfg(not(feature = "timescale"))]

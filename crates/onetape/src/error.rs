@@ -7,10 +7,18 @@ use onetape_ports::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL names no known store.
-    #[error("`{scheme}` is no kind of store: give memory: or postgres://user@host/database")]
+    #[error("`{scheme}` is no kind of store: give sqlite://FILE, postgres://user@host/database or memory:")]
     UnknownScheme {
         /// What it names.
         scheme: String,
+    },
+    /// The URL names no file.
+    #[error(
+        "`{path}` names no file: give a path without parameters, as in sqlite://market.db, or memory: for no file"
+    )]
+    NoFile {
+        /// What it names.
+        path: String,
     },
     /// The URL names a store this build was made without.
     #[error("this build has no support for {store}: build it with the feature `{feature}`")]
@@ -24,8 +32,13 @@ pub enum OpenError {
     #[error("the settings cannot be applied:{}", listed(.0))]
     Settings(Violations),
     /// A store that keeps nothing.
-    #[error("a store in memory needs no maintenance and has no roles: give postgres://user@host/database")]
+    #[error("a store in memory needs no maintenance: give sqlite://FILE or postgres://user@host/database")]
     NothingToMaintain,
+    /// A store without roles.
+    #[error(
+        "only a server has roles: give postgres://user@host/database; who may use a file, the system's permissions say"
+    )]
+    NoRoles,
     /// The store refused.
     #[error("{store} cannot be used")]
     Store {
@@ -35,6 +48,11 @@ pub enum OpenError {
         #[source]
         source: StoreError,
     },
+}
+
+#[cfg(not(feature = "sqlite"))]
+impl OpenError {
+    pub(crate) const WITHOUT_SQLITE: Self = Self::NotBuilt { store: "sqlite://", feature: "sqlite" };
 }
 
 #[cfg(not(feature = "timescale"))]

@@ -31,11 +31,11 @@ mod maintenance;
 mod open;
 mod url;
 
-#[cfg(feature = "timescale")]
-pub use admin::doctor;
 pub use admin::{
     AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_roles, setup_with, status,
 };
+#[cfg(feature = "timescale")]
+pub use admin::{Examined, Maintenance, doctor};
 pub use error::OpenError;
 #[cfg(feature = "timescale")]
 pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
@@ -49,6 +49,8 @@ pub use onetape_ingestion as ingestion;
 pub use onetape_memory as memory;
 pub use onetape_ports as ports;
 pub use onetape_provider as provider;
+#[cfg(feature = "sqlite")]
+pub use onetape_sqlite as sqlite;
 #[cfg(feature = "timescale")]
 pub use onetape_timescale as timescale;
 

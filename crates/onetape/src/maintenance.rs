@@ -8,7 +8,7 @@ use onetape_memory::SystemClock;
 use onetape_ports::WallClock;
 use onetape_timescale::{AuditScope, Maintained, MaintenanceReport};
 
-use crate::admin::with_store;
+use crate::admin::{Maintenance, sqlite, with_store};
 use crate::error::OpenError;
 use crate::url::StoreUrl;
 
@@ -31,17 +31,23 @@ pub const DURATION_BUCKETS: [f64; 8] = [0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600
 pub const DURATION_METRIC: &str = DURATION;
 
 /// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
-/// second run at the same time does nothing and says who is at it. What came of it is also recorded as metrics.
+/// second run at the same time does nothing and says who is at it. A file has nothing rolled up, so nothing to compare.
+/// What came of it is also recorded as metrics.
 ///
 /// # Errors
 /// When the store cannot be reached or is not this version's; a store in memory needs no maintenance.
-pub async fn maintain(url: &str, audit: AuditScope) -> Result<Maintained, OpenError> {
-    let StoreUrl::Postgres(address) = url.parse()? else {
-        return Err(OpenError::NothingToMaintain);
-    };
+pub async fn maintain(url: &str, audit: AuditScope) -> Result<Maintenance, OpenError> {
+    let store = url.parse()?;
     let clock = SystemClock::new();
     let start = clock.monotonic_micros();
-    let outcome = with_store(url, &address, async |store| store.maintain(&clock, audit).await).await;
+    let outcome = match store {
+        StoreUrl::Memory => return Err(OpenError::NothingToMaintain),
+        StoreUrl::Sqlite(path) => sqlite::maintain(&path).await,
+        StoreUrl::Postgres(address) => {
+            let done = with_store(url, &address, async |store| store.maintain(&clock, audit).await).await;
+            done.map(Maintenance::Timescale)
+        }
+    };
     record(&outcome, clock.monotonic_micros() - start, &clock);
     outcome
 }
@@ -73,18 +79,25 @@ pub fn describe_metrics() {
     }
 }
 
-fn record(outcome: &Result<Maintained, OpenError>, micros: i64, clock: &dyn WallClock) {
+fn record(outcome: &Result<Maintenance, OpenError>, micros: i64, clock: &dyn WallClock) {
     let word = match outcome {
-        Ok(Maintained::Done(_)) => "done",
-        Ok(Maintained::Busy(_)) => "busy",
+        Ok(Maintenance::Timescale(Maintained::Busy(_))) => "busy",
+        Ok(_) => "done",
         Err(_) => "failed",
     };
     counter!(RUNS, "outcome" => word).increment(1);
     histogram!(DURATION, "outcome" => word).record(seconds(micros));
-    if let Ok(Maintained::Done(report)) = outcome {
-        record_report(report);
-        gauge!(LAST_SUCCESS).set(seconds(clock.now().micros()));
+    match outcome {
+        Ok(Maintenance::Timescale(Maintained::Done(report))) => record_report(report),
+        #[cfg(feature = "sqlite")]
+        Ok(Maintenance::Sqlite(report)) => {
+            for one in &report.dropped {
+                counter!(ROWS_DROPPED, "relation" => one.table.clone()).increment(one.rows);
+            }
+        }
+        Ok(Maintenance::Timescale(Maintained::Busy(_))) | Err(_) => return,
     }
+    gauge!(LAST_SUCCESS).set(seconds(clock.now().micros()));
 }
 
 fn record_report(report: &MaintenanceReport) {
@@ -169,8 +182,8 @@ mod tests {
     fn a_run_is_counted_with_all_it_did() {
         let clock = SystemClock::new();
         let twice = || {
-            record(&Ok(Maintained::Done(report())), 1_500_000, &clock);
-            record(&Ok(Maintained::Done(report())), 1_500_000, &clock);
+            record(&Ok(Maintenance::Timescale(Maintained::Done(report()))), 1_500_000, &clock);
+            record(&Ok(Maintenance::Timescale(Maintained::Done(report()))), 1_500_000, &clock);
         };
         let mut lines = recorded(twice);
         let at = lines.iter().position(|line| line.starts_with("last_success_timestamp_seconds")).unwrap();

@@ -37,7 +37,8 @@ pub struct Onetape {
 }
 
 impl Onetape {
-    /// Opens the store a URL names: `memory:` or `postgres://…`, which must have been set up.
+    /// Opens the store a URL names: `memory:`; `sqlite://path`, a file that is made where it is missing; or
+    /// `postgres://…`, which must have been set up.
     ///
     /// # Errors
     /// For a URL of no known store, and when the store cannot be reached or was not set up.
@@ -155,6 +156,13 @@ impl Builder {
     async fn open_store(&self, url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {
         match url {
             StoreUrl::Memory => Ok(Arc::new(MemoryStore::default())),
+            #[cfg(feature = "sqlite")]
+            StoreUrl::Sqlite(path) => {
+                let failed = |source| OpenError::Store { store: url.to_string(), source };
+                Ok(Arc::new(onetape_sqlite::SqliteStore::open(path).await.map_err(failed)?))
+            }
+            #[cfg(not(feature = "sqlite"))]
+            StoreUrl::Sqlite(_) => Err(OpenError::WITHOUT_SQLITE),
             #[cfg(feature = "timescale")]
             StoreUrl::Postgres(address) => {
                 let failed = |source| OpenError::Store { store: url.to_string(), source };

@@ -1,6 +1,7 @@
 //! Store URLs: which adapter, and where.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::OpenError;
@@ -10,6 +11,8 @@ use crate::error::OpenError;
 pub enum StoreUrl {
     /// `memory:`, gone with the process.
     Memory,
+    /// `sqlite://path` or `sqlite:path`, a file; the path is taken as it is.
+    Sqlite(PathBuf),
     /// `postgres://…`, a PostgreSQL server with TimescaleDB.
     Postgres(String),
 }
@@ -21,6 +24,7 @@ impl FromStr for StoreUrl {
         let scheme = text.split_once(':').map_or(text, |(scheme, _)| scheme);
         match scheme {
             "memory" => Ok(Self::Memory),
+            "sqlite" => sqlite(text),
             "postgres" | "postgresql" => Ok(Self::Postgres(text.to_owned())),
             _ => Err(OpenError::UnknownScheme { scheme: scheme.chars().take(32).collect() }),
         }
@@ -31,6 +35,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory:"),
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => f.write_str(&without_password(url)),
         }
     }
@@ -40,6 +45,16 @@ impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoreUrl({self})")
     }
+}
+
+fn sqlite(text: &str) -> Result<StoreUrl, OpenError> {
+    let path = text.split_once(':').map_or("", |(_, path)| path);
+    let path = path.strip_prefix("//").unwrap_or(path);
+    // Other programs take what follows a question mark for parameters, and `:memory:` for no file at all.
+    if path.is_empty() || path.starts_with(':') || path.contains('?') {
+        return Err(OpenError::NoFile { path: path.to_owned() });
+    }
+    Ok(StoreUrl::Sqlite(path.into()))
 }
 
 /// Cuts the password out of `scheme://user:password@host/…` and the query, which may hold one too.
@@ -68,6 +83,25 @@ mod tests {
         ] {
             let shown = format!("{0} {0:?}", url.parse::<StoreUrl>().expect("url"));
             assert!(!shown.contains("s3c") && shown.contains("u@h"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_path() {
+        for (url, path) in [
+            ("sqlite://market.db", "market.db"),
+            ("sqlite:market.db", "market.db"),
+            ("sqlite:///var/lib/market.db", "/var/lib/market.db"),
+            ("sqlite:/var/lib/market 1%20.db", "/var/lib/market 1%20.db"),
+            ("sqlite://../data/market.db", "../data/market.db"),
+        ] {
+            let parsed = url.parse::<StoreUrl>().expect("url");
+            assert_eq!(parsed, StoreUrl::Sqlite(path.into()));
+            assert_eq!(parsed.to_string().parse::<StoreUrl>().expect("url"), parsed);
+        }
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite", "sqlite://market.db?mode=ro"] {
+            let error = url.parse::<StoreUrl>().expect_err("no file");
+            assert!(error.to_string().contains("sqlite://market.db"), "{error}");
         }
     }
 

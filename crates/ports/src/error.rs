@@ -24,6 +24,8 @@ pub enum StoreErrorKind {
     Schema,
     /// The role may not do this.
     Permission,
+    /// What is stored is damaged, or is no store at all: trying again gives the same.
+    Corrupt,
     /// The answer is beyond what this source can prove.
     Unavailable,
     /// The call itself is wrong.

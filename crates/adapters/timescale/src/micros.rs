@@ -71,7 +71,9 @@ impl<'r> Decode<'r, Postgres> for Micros {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let micros = match value.format() {
             PgValueFormat::Binary => i64::from_be_bytes(value.as_bytes()?.try_into()?),
-            PgValueFormat::Text => return Ok(Self(DateTime::<Utc>::decode(value)?.into())),
+            PgValueFormat::Text => {
+                return Ok(Self(<DateTime<Utc> as Decode<Postgres>>::decode(value)?.into()));
+            }
         };
         Ok(Self::from_wire(micros))
     }

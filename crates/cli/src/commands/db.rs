@@ -24,7 +24,16 @@ pub(crate) async fn run(args: DbArgs) -> anyhow::Result<()> {
             onetape::migrate(&args.store).await?;
             println!("the store is migrated");
         }
-        DbCommand::Settings => print!("{}", onetape::timescale::DEFAULT_SETTINGS),
+        DbCommand::Settings(args) => {
+            let store = args.store.as_deref().map(str::parse).transpose()?;
+            print!(
+                "{}",
+                match store {
+                    Some(onetape::StoreUrl::Sqlite(_)) => onetape::sqlite::DEFAULT_SETTINGS,
+                    _ => onetape::timescale::DEFAULT_SETTINGS,
+                }
+            );
+        }
         DbCommand::Sources(args) => {
             let tape = onetape::Onetape::open(&args.store.store).await?;
             if args.clear || !args.sources.is_empty() {

@@ -13,11 +13,11 @@ use crate::output::frame;
 const SIMULATED_SECONDS: u32 = 900;
 
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<u64> {
-    let tape = Onetape::open("memory:").await?;
+    let tape = Onetape::open(&args.store).await?;
     let quiet = args.format == ObjectFormat::Json;
     let summary = if args.files.is_empty() {
         if !quiet {
-            println!("A simulated market of {} minutes, kept in memory:\n", SIMULATED_SECONDS / 60);
+            println!("A simulated market of {} minutes, kept in {}\n", SIMULATED_SECONDS / 60, tape.url());
         }
         simulate(&tape).await?
     } else {

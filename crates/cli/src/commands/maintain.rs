@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use onetape::Maintenance;
 use onetape::timescale::{AuditScope, Maintained};
 
 use crate::args::MaintainArgs;
@@ -58,22 +59,21 @@ fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
 
 /// One run and its report; the number of candles that differ.
 async fn once(args: &MaintainArgs, audit: AuditScope) -> anyhow::Result<u64> {
-    match onetape::maintain(&args.store.store, audit).await? {
-        Maintained::Busy(holder) if args.json => {
-            println!("{}", onetape::domain::canonical::to_string(&serde_json::json!({ "busy": holder }))?);
-            Ok(0)
+    let (text, json, differences) = match onetape::maintain(&args.store.store, audit).await? {
+        Maintenance::Timescale(Maintained::Busy(holder)) => {
+            let text = format!("nothing done: maintenance is under way by {holder}");
+            (text, serde_json::json!({ "busy": holder }), 0)
         }
-        Maintained::Busy(holder) => {
-            println!("nothing done: maintenance is under way by {holder}");
-            Ok(0)
+        Maintenance::Timescale(Maintained::Done(report)) => {
+            (report.to_string(), serde_json::to_value(&report)?, report.differences())
         }
-        Maintained::Done(report) => {
-            if args.json {
-                println!("{}", onetape::domain::canonical::to_string(&report)?);
-            } else {
-                println!("{report}");
-            }
-            Ok(report.differences())
-        }
+        // Nothing is rolled up in a file, so nothing can differ.
+        Maintenance::Sqlite(report) => (report.to_string(), serde_json::to_value(&report)?, 0),
+    };
+    if args.json {
+        println!("{}", onetape::domain::canonical::to_string(&json)?);
+    } else {
+        println!("{text}");
     }
+    Ok(differences)
 }

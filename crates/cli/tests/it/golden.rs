@@ -5,7 +5,7 @@ use onetape::prelude::Timestamp;
 use onetape_testkit::data::golden_rows;
 use serde_json::Value;
 
-use crate::support::{database, onetape_with_input, query, replay, tape};
+use crate::support::{Kind, onetape_with_input, query, replay, tape};
 
 fn decimal(text: &str) -> String {
     text.parse().map(canonical).expect("decimal")
@@ -162,10 +162,9 @@ fn assert_indicators(store: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_tape_through_the_command_line_gives_the_golden_numbers() {
+async fn the_tape_through_the_command_line_gives_the_golden_numbers_in(kind: Kind) {
     let Some(files) = tape() else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     let summary: Value = serde_json::from_str(&replay(db.url(), &files, &[]).ok()).expect("json");
     assert_eq!(summary["rows"]["trades"], 14_515);
     assert_eq!(summary["rows"]["revisions"], 0);
@@ -178,9 +177,18 @@ async fn the_tape_through_the_command_line_gives_the_golden_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_lateness_44_trades_revise_and_the_candles_are_the_same() {
+async fn the_tape_through_the_command_line_gives_the_golden_numbers() {
+    the_tape_through_the_command_line_gives_the_golden_numbers_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tape_through_the_command_line_gives_the_golden_numbers_in_a_file() {
+    the_tape_through_the_command_line_gives_the_golden_numbers_in(Kind::File).await;
+}
+
+async fn without_lateness_44_trades_revise_and_the_candles_are_the_same_in(kind: Kind) {
     let Some(files) = tape() else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     replay(db.url(), &files, &["--lateness-ms", "0"]).ok();
     assert_candles(db.url());
     let out = query(db.url(), "candles", &["--timeframe", "1s", "--format", "json"]).ok();
@@ -188,4 +196,14 @@ async fn without_lateness_44_trades_revise_and_the_candles_are_the_same() {
     let revisions: u64 =
         candles.iter().filter_map(|candle| candle["revision"].as_u64()).map(|r| r.saturating_sub(1)).sum();
     assert_eq!(revisions, 44);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_lateness_44_trades_revise_and_the_candles_are_the_same() {
+    without_lateness_44_trades_revise_and_the_candles_are_the_same_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_lateness_44_trades_revise_and_the_candles_are_the_same_in_a_file() {
+    without_lateness_44_trades_revise_and_the_candles_are_the_same_in(Kind::File).await;
 }

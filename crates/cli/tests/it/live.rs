@@ -16,7 +16,7 @@ use onetape::ports::{Feed, FeedEvent};
 use onetape::prelude::*;
 use onetape_testkit::generator::Rng;
 
-use crate::support::{database, onetape_with_input, tape};
+use crate::support::{Kind, onetape_with_input, tape};
 
 fn below(random: &mut Rng, count: usize) -> usize {
     usize::try_from(random.between(0, i64::try_from(count).expect("small") - 1)).expect("positive")
@@ -86,10 +86,9 @@ fn instants(messages: &[FeedMessage], rules: VenueRules) -> Vec<Timestamp> {
     chosen
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn frames_captured_live_equal_those_another_process_reads_afterwards() {
+async fn frames_captured_live_equal_those_another_process_reads_afterwards_in(kind: Kind) {
     let Some(messages) = messages().await else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     let rules = VenueRules::BINANCE_SPOT.with_lateness(0);
     let instants = instants(&messages, rules);
     assert_eq!(instants.len(), 1_000);
@@ -126,9 +125,18 @@ async fn frames_captured_live_equal_those_another_process_reads_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
+async fn frames_captured_live_equal_those_another_process_reads_afterwards() {
+    frames_captured_live_equal_those_another_process_reads_afterwards_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_captured_live_equal_those_another_process_reads_afterwards_in_a_file() {
+    frames_captured_live_equal_those_another_process_reads_afterwards_in(Kind::File).await;
+}
+
+async fn sixteen_readers_see_only_consistent_frames_during_a_replay_in(kind: Kind) {
     let Some(messages) = messages().await else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     let store = Arc::new(Onetape::open(db.url()).await.expect("store"));
     let pipeline = store.ingestion();
     let provider = store.provider();
@@ -182,6 +190,16 @@ async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
     }
     assert!(compared > 16, "{compared} frames compared");
     store.close(Duration::from_secs(30)).await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_readers_see_only_consistent_frames_during_a_replay() {
+    sixteen_readers_see_only_consistent_frames_during_a_replay_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_readers_see_only_consistent_frames_during_a_replay_in_a_file() {
+    sixteen_readers_see_only_consistent_frames_during_a_replay_in(Kind::File).await;
 }
 
 /// A later record changes no earlier answer.

@@ -60,6 +60,44 @@ pub(crate) async fn database() -> Option<TestDb> {
     onetape_testdb::database(&template).await
 }
 
+/// Where a test keeps its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A TimescaleDB, where one can be had.
+    Server,
+    /// A SQLite file.
+    File,
+}
+
+/// A store for one test, gone with its value.
+pub(crate) enum TestStore {
+    Server(TestDb),
+    File { url: String, _folder: tempfile::TempDir },
+}
+
+impl Kind {
+    /// A new store, or none as a visible skip.
+    pub(crate) async fn store(self) -> Option<TestStore> {
+        match self {
+            Self::Server => database().await.map(TestStore::Server),
+            Self::File => {
+                let folder = tempfile::tempdir().expect("a folder");
+                let url = format!("sqlite://{}", folder.path().join("market.db").display());
+                Some(TestStore::File { url, _folder: folder })
+            }
+        }
+    }
+}
+
+impl TestStore {
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Server(database) => database.url(),
+            Self::File { url, .. } => url,
+        }
+    }
+}
+
 /// The two files of the real tape.
 pub(crate) fn tape() -> Option<[PathBuf; 2]> {
     let folder = onetape_testkit::data::folder()?.join("binance_spot_raw");

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use onetape_testkit::dump::dump;
 
-use crate::support::{database, lines, replay, tape, write};
+use crate::support::{Kind, lines, replay, tape, write};
 
 async fn tables(store: &str) -> String {
     let tape = onetape::Onetape::open(store).await.expect("store opens");
@@ -12,10 +12,9 @@ async fn tables(store: &str) -> String {
     dump(tape.store().as_ref(), &instrument).await.expect("dump")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables() {
+async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables_in(kind: Kind) {
     let Some(files) = tape() else { return };
-    let Some(once) = database().await else { return };
+    let Some(once) = kind.store().await else { return };
     replay(once.url(), &files, &[]).ok();
     let want = tables(once.url()).await;
     assert!(want.len() > 1_000_000, "a dump of {} bytes", want.len());
@@ -33,17 +32,26 @@ async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_sa
     let packed = folder.path().join("packed.zst");
     std::fs::write(&packed, zstd::encode_all(plain.as_slice(), 1).expect("packed")).expect("written");
     for (name, file, batch) in [("doubled lines", doubled, "97"), ("zstd", packed, "100000")] {
-        let db = database().await.expect("database");
+        let db = kind.store().await.expect("a store");
         replay(db.url(), &[file], &["--batch-size", batch]).ok();
         assert!(tables(db.url()).await == want, "{name} changed the tables");
     }
 }
 
-/// The tape stops in the middle without an orderly end, as after a crash, and is read again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_in_the_middle_gives_the_same_tables() {
+async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables() {
+    twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables_in_a_file() {
+    twice_in_other_batches_with_duplicates_or_packed_otherwise_gives_the_same_tables_in(Kind::File).await;
+}
+
+/// The tape stops in the middle without an orderly end, as after a crash, and is read again.
+async fn a_restart_in_the_middle_gives_the_same_tables_in(kind: Kind) {
     let Some(files) = tape() else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     replay(db.url(), &files, &[]).ok();
     let want = tables(db.url()).await;
     let folder = tempfile::tempdir().expect("folder");
@@ -57,7 +65,7 @@ async fn a_restart_in_the_middle_gives_the_same_tables() {
         let unfinished = encoder.get_ref().clone();
         let path = folder.path().join(format!("cut{n}.zst"));
         std::fs::write(&path, unfinished).expect("written");
-        let db = database().await.expect("database");
+        let db = kind.store().await.expect("a store");
         let ran = replay(db.url(), &[path], &[]);
         assert_eq!(ran.code, 1, "a truncated tape is a failure: {}", ran.err);
         replay(db.url(), &files, &[]).ok();
@@ -65,11 +73,20 @@ async fn a_restart_in_the_middle_gives_the_same_tables() {
     }
 }
 
-/// An orderly end in the middle leaves one partial book row, and what depends on its stamp, beside the same data.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_command_a_file_goes_on_where_the_first_ended() {
+async fn a_restart_in_the_middle_gives_the_same_tables() {
+    a_restart_in_the_middle_gives_the_same_tables_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_in_the_middle_gives_the_same_tables_in_a_file() {
+    a_restart_in_the_middle_gives_the_same_tables_in(Kind::File).await;
+}
+
+/// An orderly end in the middle leaves one partial book row, and what depends on its stamp, beside the same data.
+async fn one_command_a_file_goes_on_where_the_first_ended_in(kind: Kind) {
     let Some(files) = tape() else { return };
-    let Some(db) = database().await else { return };
+    let Some(db) = kind.store().await else { return };
     replay(db.url(), &files[..1], &[]).ok();
     replay(db.url(), &files[1..], &[]).ok();
     let tape = onetape::Onetape::open(db.url()).await.expect("store");
@@ -81,4 +98,14 @@ async fn one_command_a_file_goes_on_where_the_first_ended() {
     assert!(out.contains("\"sequence\":35346924199"), "the book goes on across commands");
     let out = crate::support::query(db.url(), "coverage", &["--format", "csv"]).ok();
     assert!(!out.contains(",gap,"), "no gap between the commands");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_a_file_goes_on_where_the_first_ended() {
+    one_command_a_file_goes_on_where_the_first_ended_in(Kind::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_command_a_file_goes_on_where_the_first_ended_in_a_file() {
+    one_command_a_file_goes_on_where_the_first_ended_in(Kind::File).await;
 }

@@ -1,4 +1,4 @@
-//! Any sequence of writes, reads and maintenance gives the same in memory and in TimescaleDB.
+//! Any sequence of writes, reads and maintenance gives the same in memory, in TimescaleDB and in a SQLite file.
 //!
 //! `PROPTEST_CASES=500 cargo nextest run -E 'test(model)'` looks longer.
 
@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use futures::TryStreamExt;
+use onetape::sqlite::SqliteStore;
 use onetape::timescale::{AuditScope, Maintained, TimescaleStore, fingerprint};
 use onetape_domain::candle::Candle;
 use onetape_domain::change::TapeBatch;
@@ -159,36 +160,85 @@ fn tape(seed: u64) -> Vec<FeedMessage> {
     messages
 }
 
+/// A store that is compared with the one in memory.
+enum Other {
+    Timescale { store: TimescaleStore, _database: TestDb },
+    Sqlite { store: SqliteStore, _folder: tempfile::TempDir },
+}
+
+impl Other {
+    /// A TimescaleDB, or none where there is no server to run on.
+    async fn timescale() -> Option<Self> {
+        let database = onetape_testdb::database(&SCHEMA).await?;
+        let store = TimescaleStore::connect(database.url()).await.expect("the test's own database");
+        Some(Self::Timescale { store, _database: database })
+    }
+
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(folder.path().join("model.db")).await.expect("the test's own file");
+        Self::Sqlite { store, _folder: folder }
+    }
+
+    fn store(&self) -> &dyn MarketStore {
+        match self {
+            Self::Timescale { store, .. } => store,
+            Self::Sqlite { store, .. } => store,
+        }
+    }
+
+    /// Nothing is too old, so nothing may go.
+    async fn maintain(&self, clock: &ManualClock) {
+        match self {
+            Self::Timescale { store, .. } => {
+                let done = store.maintain(clock, AuditScope::Everything).await;
+                let Maintained::Done(report) = done.expect("maintenance") else {
+                    panic!("nobody else maintains it")
+                };
+                assert_eq!((report.differences(), report.dropped.len()), (0, 0), "{report}");
+            }
+            Self::Sqlite { store, .. } => {
+                let report = store.maintain(clock).await.expect("maintenance");
+                assert_eq!(report.dropped.len(), 0, "{report}");
+            }
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Self::Timescale { store, .. } => store.close().await,
+            Self::Sqlite { store, .. } => store.close().await,
+        }
+    }
+}
+
 /// Two stores that were told the same.
 struct Stores {
     memory: MemoryStore,
-    timescale: TimescaleStore,
+    other: Other,
     recording: Recording,
     tape: std::vec::IntoIter<FeedMessage>,
     /// Where the clock of both stands.
     flushed: Option<Timestamp>,
     /// Batches cut and not written yet begin here.
     next: usize,
-    _database: TestDb,
 }
 
 /// Outcomes of the same call are the same: values, or kinds of errors.
 fn same<T: PartialEq + Debug>(what: &dyn Debug, memory: Result<T, StoreError>, other: Result<T, StoreError>) {
     let memory = memory.map_err(|error| error.kind());
     match other {
-        Ok(other) => assert_eq!(Ok(other), memory, "{what:?}: TimescaleDB against memory"),
+        Ok(other) => assert_eq!(Ok(other), memory, "{what:?}: the other store against memory"),
         Err(error) => assert_eq!(Some(error.kind()), memory.err(), "{what:?}: {error:?}"),
     }
 }
 
 impl Stores {
-    async fn new(seed: u64) -> Option<Self> {
-        let database = onetape_testdb::database(&SCHEMA).await?;
-        let timescale = TimescaleStore::connect(database.url()).await.expect("the test's own database");
+    fn new(seed: u64, other: Other) -> Self {
         let tape = tape(seed).into_iter();
         let recording = Recording::new(instrument(), VenueRules::BINANCE_SPOT);
         let (memory, flushed) = (MemoryStore::new(), None);
-        Some(Self { memory, timescale, recording, tape, flushed, next: 0, _database: database })
+        Self { memory, other, recording, tape, flushed, next: 0 }
     }
 
     async fn run(&mut self, operation: &Operation) {
@@ -221,11 +271,7 @@ impl Stores {
             Operation::Restart { with_book } => self.recording.restart(with_book),
             Operation::Maintain { days } => {
                 let clock = ManualClock::new(MIDNIGHT.plus(days * 86_400 * SECOND));
-                let done = self.timescale.maintain(&clock, AuditScope::Everything).await;
-                let Maintained::Done(report) = done.expect("maintenance") else {
-                    panic!("nobody else maintains it")
-                };
-                assert_eq!((report.differences(), report.dropped.len()), (0, 0), "{report}");
+                self.other.maintain(&clock).await;
             }
             _ => self.read(operation).await,
         }
@@ -248,14 +294,14 @@ impl Stores {
     ) -> Result<(), StoreErrorKind> {
         let memory = onetape_ports::TapeStore::append(&self.memory, batch, expected).await;
         let outcome = memory.as_ref().copied().map_err(StoreError::kind);
-        same(what, memory, onetape_ports::TapeStore::append(&self.timescale, batch, expected).await);
+        same(what, memory, self.other.store().append(batch, expected).await);
         outcome
     }
 
     async fn read(&self, operation: &Operation) {
         let memory = answer(&self.memory, self, operation).await;
-        let timescale = answer(&self.timescale, self, operation).await;
-        same(operation, memory, timescale);
+        let other = answer(self.other.store(), self, operation).await;
+        same(operation, memory, other);
     }
 
     fn instant(&self, at: At) -> Timestamp {
@@ -353,18 +399,17 @@ async fn versions(
     Ok(line(&(now, before)))
 }
 
-/// Runs the operations; false where there is no server to run them on.
-async fn run(seed: u64, operations: &[Operation]) -> bool {
-    let Some(mut stores) = Stores::new(seed).await else { return false };
+/// Runs the operations.
+async fn run(seed: u64, operations: &[Operation], other: Other) {
+    let mut stores = Stores::new(seed, other);
     for operation in operations {
         stores.run(operation).await;
     }
     // All tables at the end, also of what was never asked for.
-    let (memory, timescale) = (&stores.memory, &stores.timescale);
-    let tables = (dump(memory, &instrument()).await, dump(timescale, &instrument()).await);
+    let (memory, other) = (&stores.memory, stores.other.store());
+    let tables = (dump(memory, &instrument()).await, dump(other, &instrument()).await);
     same(&"all tables", tables.0, tables.1);
-    stores.timescale.close().await;
-    true
+    stores.other.close().await;
 }
 
 proptest! {
@@ -381,6 +426,19 @@ proptest! {
         operations in prop::collection::vec(operation(), 10..40),
     ) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(run(seed, &operations));
+        runtime.block_on(async {
+            if let Some(other) = Other::timescale().await {
+                run(seed, &operations, other).await;
+            }
+        });
+    }
+
+    #[test]
+    fn memory_and_a_file_agree_at_every_step(
+        seed in 0_u64..1_000_000,
+        operations in prop::collection::vec(operation(), 10..40),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async { run(seed, &operations, Other::sqlite().await).await });
     }
 }

@@ -1,0 +1,1 @@
+SELECT application_id FROM pragma_application_id

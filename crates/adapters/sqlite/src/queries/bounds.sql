@@ -1,0 +1,1 @@
+SELECT id, first_time, lead_us FROM instruments WHERE exchange = ? AND symbol = ?

@@ -1,0 +1,1 @@
+SELECT count(*) FROM ohlcv_imported WHERE import = ?1 AND timeframe = ?2

@@ -1,0 +1,1 @@
+INSERT INTO import_sources (source, rank) VALUES (?1, ?2)

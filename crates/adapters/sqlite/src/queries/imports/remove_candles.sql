@@ -1,0 +1,1 @@
+DELETE FROM ohlcv_imported WHERE import = ?1

@@ -1,0 +1,1 @@
+SELECT source FROM import_sources ORDER BY rank

@@ -1,0 +1,6 @@
+INSERT INTO trade_events (
+    instrument, timestamp, sequence, message_index, received_at, available_at,
+    first_trade_id, last_trade_id, price, size, side, trade_id
+)
+VALUES (…)
+ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+SELECT issued FROM instrument_clock WHERE instrument = ?1

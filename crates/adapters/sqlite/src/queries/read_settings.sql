@@ -1,0 +1,1 @@
+SELECT table_name, retain_for_us FROM table_settings
