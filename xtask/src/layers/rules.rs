@@ -111,6 +111,7 @@ mod tests {
     #[test]
     fn folders_have_layers() {
         assert_eq!(Layer::of_folder("crates/adapters/timescale"), Some(Adapter));
+        assert_eq!(Layer::of_folder("crates/adapters/sqlite"), Some(Adapter));
         assert_eq!(Layer::of_folder("crates/app/provider"), Some(App));
         assert_eq!(Layer::of_folder("crates/onetape"), Some(Facade));
         assert_eq!(Layer::of_folder("crates/adapters"), None);

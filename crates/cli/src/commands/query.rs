@@ -25,6 +25,16 @@ pub(crate) async fn run(args: QueryArgs) -> anyhow::Result<()> {
     }
 }
 
+/// Opens a store that is there: a question makes no file.
+async fn ask(store: &str) -> anyhow::Result<Onetape> {
+    if let StoreUrl::Sqlite(path) = store.parse()?
+        && !path.exists()
+    {
+        anyhow::bail!("there is no file {}, so there is nothing to ask", path.display());
+    }
+    Ok(Onetape::open(store).await?)
+}
+
 /// Which rows: those of a range, or the last ones; everything without a choice.
 fn selection(range: &RangeArgs) -> anyhow::Result<Selection> {
     if let Some(limit) = range.limit {

@@ -66,6 +66,8 @@ async fn what_is_no_store_is_refused_with_its_reason() {
             assert!(ran.code == 1 && ran.err.contains(reason), "{store} {command:?}: {}", ran.err);
         }
     }
+    let asked = query(&url("none.db"), "trades", &[]);
+    assert!(asked.code == 1 && asked.err.contains("there is no file"), "{}", asked.err);
     assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 1, "nothing was made");
     let roles = onetape(&["db", "setup", "--roles", "onetape", "--store", &url("roles.db")]);
     assert!(roles.code == 1 && roles.err.contains("only a server has roles"), "{}", roles.err);

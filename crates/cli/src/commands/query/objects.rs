@@ -12,12 +12,12 @@ use onetape::ports::{BookQuery, Selection};
 use onetape::prelude::*;
 use serde_json::json;
 
-use super::as_of;
+use super::{as_of, ask};
 use crate::args::{BookArgs, InferenceArgs, ObjectFormat};
 use crate::output::{frame, table};
 
 pub(crate) async fn book(args: BookArgs) -> anyhow::Result<()> {
-    let tape = Onetape::open(&args.store.store).await?;
+    let tape = ask(&args.store.store).await?;
     let at = as_of(&tape, &args.instrument, args.at).await?;
     let book = match args.second {
         Some(second) => {
@@ -82,7 +82,7 @@ fn print_book(book: &BookSnapshot, depth: usize) {
 }
 
 pub(crate) async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
-    let tape = Onetape::open(&args.store.store).await?;
+    let tape = ask(&args.store.store).await?;
     let provider = tape.provider();
     let request = Request {
         limit: args.limit,

@@ -7,13 +7,13 @@ use onetape::domain::time::SECOND;
 use onetape::ports::{BookQuery, CandleQuery, Knowledge, Selection, TimeQuery};
 use onetape::prelude::*;
 
-use super::{as_of, columns, selection};
+use super::{as_of, ask, columns, selection};
 use crate::args::{BucketsArgs, CandlesArgs, SeriesArgs};
 use crate::output::rows;
 
 pub(crate) async fn candles(args: CandlesArgs) -> anyhow::Result<()> {
     let CandlesArgs { instrument, timeframe, range, corrected, format, store } = args;
-    let tape = Onetape::open(&store.store).await?;
+    let tape = ask(&store.store).await?;
     let selection = selection(&range)?;
     let knowledge = if corrected { Knowledge::AsCorrected } else { Knowledge::AsRecorded };
     let request = Request { timestamp: range.at, limit: 0, knowledge, ..Request::default() };
@@ -87,7 +87,7 @@ async fn last_samples(tape: &Onetape, query: &TimeQuery, limit: usize) -> anyhow
 }
 
 async fn open(args: &SeriesArgs) -> anyhow::Result<(Onetape, TimeQuery)> {
-    let tape = Onetape::open(&args.store.store).await?;
+    let tape = ask(&args.store.store).await?;
     let as_of = as_of(&tape, &args.instrument, args.range.at).await?;
     let query = TimeQuery { instrument: args.instrument.clone(), selection: selection(&args.range)?, as_of };
     Ok((tape, query))
