@@ -200,3 +200,13 @@ async fn a_running_pipeline_takes_in_what_waits_by_itself() {
     assert_eq!(earlier.ohlcv_1m.closed().len(), 0, "what was answered before stays as it was");
     assert_eq!(tape.ingestion().summary().imports, 1);
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn imported_history_is_part_of_live_answers_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tape =
+        Onetape::open(&format!("sqlite://{}/market.db", folder.path().display())).await.expect("it opens");
+    history_and_live(&tape).await;
+    tape.close(Duration::from_secs(10)).await.expect("closed");
+}

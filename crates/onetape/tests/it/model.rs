@@ -3,7 +3,7 @@
 //! `PROPTEST_CASES=500 cargo nextest run -E 'test(model)'` looks longer.
 
 use std::fmt::Debug;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use futures::TryStreamExt;
 use onetape::sqlite::SqliteStore;
@@ -12,14 +12,15 @@ use onetape_domain::candle::Candle;
 use onetape_domain::change::TapeBatch;
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::frame::{FrameShape, assemble};
+use onetape_domain::imported::{Import, Place};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::FeedMessage;
 use onetape_domain::time::{SECOND, TimeRange, Timeframe, Timestamp};
 use onetape_domain::venue::VenueRules;
 use onetape_memory::MemoryStore;
 use onetape_ports::{
-    BookQuery, CandleQuery, FrameQuery, Knowledge, MarketStore, Selection, StoreError, StoreErrorKind,
-    TimeQuery,
+    BookQuery, CandleQuery, FrameQuery, ImportStore, Knowledge, MarketStore, Selection, StoreError,
+    StoreErrorKind, TimeQuery,
 };
 use onetape_testdb::{Template, TestDb};
 use onetape_testkit::dump::line;
@@ -28,6 +29,8 @@ use onetape_testkit::{ManualClock, Recording, dump};
 use proptest::prelude::*;
 
 use super::support::instrument;
+
+mod imports;
 
 /// The tape begins a little before this midnight, so that its rows lie in two chunks.
 const MIDNIGHT: Timestamp = Timestamp::from_micros(1_723_161_600 * SECOND);
@@ -86,6 +89,21 @@ enum Operation {
         timeframe: usize,
         candle: usize,
     },
+    /// Minutes or seconds from elsewhere; finished, and so seen, or not yet.
+    Import {
+        id: usize,
+        source: usize,
+        seconds: bool,
+        from: i64,
+        count: i64,
+        finish: bool,
+    },
+    RemoveImport {
+        id: usize,
+    },
+    SourceOrder {
+        first: usize,
+    },
 }
 
 /// An instant: by a stamp, so many microseconds off; or outside of the tape.
@@ -121,7 +139,10 @@ fn choice() -> impl Strategy<Value = Choice> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    use Operation::{Append, Books, Candles, Conflict, Frame, Maintain, Repeat, Restart, Rows, Versions};
+    use Operation::{
+        Append, Books, Candles, Conflict, Frame, Import, Maintain, RemoveImport, Repeat, Restart, Rows,
+        SourceOrder, Versions,
+    };
     prop_oneof![
         8 => (1_usize..250, any::<bool>()).prop_map(|(messages, with_book)| Append { messages, with_book }),
         2 => any::<usize>().prop_map(|batch| Repeat { batch }),
@@ -137,6 +158,11 @@ fn operation() -> impl Strategy<Value = Operation> {
             Books { selection, at, minutes, partials }
         }),
         1 => (0_usize..6, any::<usize>()).prop_map(|(timeframe, candle)| Versions { timeframe, candle }),
+        2 => (0_usize..4, 0_usize..3, any::<bool>(), -90_i64..4, 1_i64..90, any::<bool>()).prop_map(
+            |(id, source, seconds, from, count, finish)| Import { id, source, seconds, from, count, finish }
+        ),
+        1 => (0_usize..4).prop_map(|id| RemoveImport { id }),
+        1 => (0_usize..3).prop_map(|first| SourceOrder { first }),
     ]
 }
 
@@ -273,14 +299,40 @@ impl Stores {
                 let clock = ManualClock::new(MIDNIGHT.plus(days * 86_400 * SECOND));
                 self.other.maintain(&clock).await;
             }
+            Operation::Import { .. } => {
+                let memory = imports::run(&self.memory, operation).await;
+                same(operation, memory, imports::run(self.other.store(), operation).await);
+            }
+            Operation::RemoveImport { id } => {
+                let id = imports::id(id);
+                let memory = self.memory.remove_import(&id).await;
+                same(operation, memory, self.other.store().remove_import(&id).await);
+            }
+            Operation::SourceOrder { first } => {
+                let order = imports::sources(first);
+                let memory = self.memory.set_source_order(&order).await;
+                same(operation, memory, self.other.store().set_source_order(&order).await);
+            }
             _ => self.read(operation).await,
         }
     }
 
-    /// Writes what was cut.
+    /// Writes what was cut. As a pipeline does, each batch takes in the imports that wait, and the first one those that
+    /// are there.
     async fn write(&mut self) {
         for batch in &self.recording.batches()[self.next..] {
-            self.append(&"append", batch, self.flushed).await.expect("a batch in its turn is written");
+            let mut batch = batch.clone();
+            let place = self.flushed.map(|_| Place::At(batch.clock.issued));
+            for import in self.memory.imports(&instrument()).await.expect("imports") {
+                match place {
+                    Some(place) if import.place == Place::Waiting => {
+                        batch.changes.imports.push(Import { place, ..import });
+                    }
+                    None if import.number % 2 == 1 => batch.changes.imports.push(import),
+                    _ => {}
+                }
+            }
+            self.append(&"append", &batch, self.flushed).await.expect("a batch in its turn is written");
             self.flushed = Some(batch.clock.issued);
         }
         self.next = self.recording.batches().len();
@@ -347,8 +399,14 @@ async fn answer(
         Operation::Frame { at, shape, corrected } => {
             let (as_of, shape) = (stores.instant(at), SHAPES[shape]);
             let query = FrameQuery { instrument, as_of, shape, knowledge: knowledge(corrected) };
-            let parts = store.frame_parts(&query).await?;
-            assemble(query.instrument, as_of, shape, parts).expect("a frame").to_canonical_json()
+            let mut parts = store.frame_parts(&query).await?;
+            let imported = imports::of(store, &parts, as_of).await?;
+            parts.imported = imported.map(Arc::new);
+            // Numbers rise in every store, and have holes of their own in each.
+            let unnumbered = |import: &Import| Import { number: 0, ..import.clone() };
+            let imports = line(&parts.imports.iter().map(unnumbered).collect::<Vec<_>>());
+            let frame = assemble(query.instrument, as_of, shape, parts).expect("a frame");
+            [imports, frame.to_canonical_json()].join("\n")
         }
         Operation::Candles { timeframe, selection: choice, at, corrected } => {
             let (timeframe, selection) = (Timeframe::ALL[timeframe], selection(choice));
