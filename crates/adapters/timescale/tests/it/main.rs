@@ -11,6 +11,7 @@ mod pools;
 mod reads;
 mod roles;
 mod rollups;
+mod scale;
 mod schema;
 mod settings;
 mod support;
