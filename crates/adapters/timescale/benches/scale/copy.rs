@@ -169,7 +169,10 @@ impl Copy {
             self.maybe(value);
         }
         let weighted = [row.volume_imbalance_1s, row.volume_imbalance_5s, row.volume_imbalance_15s];
-        weighted.into_iter().chain([row.volume_imbalance_60s, row.price_range]).for_each(|value| self.maybe(value));
+        weighted
+            .into_iter()
+            .chain([row.volume_imbalance_60s, row.price_range])
+            .for_each(|value| self.maybe(value));
         self.number(*row.bid_volume);
         self.number(*row.ask_volume);
     }

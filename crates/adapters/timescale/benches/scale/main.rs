@@ -57,8 +57,15 @@ struct Options {
 }
 
 fn options() -> Outcome<Options> {
-    let mut options =
-        Options { days: 366, detailed: 6, small_days: 13, frames: 1_000, fresh: false, only: None, sizes_of: None };
+    let mut options = Options {
+        days: 366,
+        detailed: 6,
+        small_days: 13,
+        frames: 1_000,
+        fresh: false,
+        only: None,
+        sizes_of: None,
+    };
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {OPTIONS}"));
@@ -173,8 +180,10 @@ async fn head(url: &str) -> Outcome<Edition> {
     );
     let mut settings = Vec::new();
     for name in SETTINGS {
-        let value: Option<String> =
-            sqlx::query_scalar("SELECT current_setting($1, true)").bind(name).fetch_one(&mut connection).await?;
+        let value: Option<String> = sqlx::query_scalar("SELECT current_setting($1, true)")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await?;
         settings.push(format!("{name} {}", value.unwrap_or_default()));
     }
     println!("{}", settings.join(", "));
@@ -224,7 +233,11 @@ async fn frames_of(stores: &[Loaded], instrument: &Instrument, count: usize, sta
                 medians.push(median);
                 row(
                     &format!("as-of frame, {} store, {state}, {kind}, {readers} readers", store.name),
-                    &format!("p50 {median:.2} ms, p99 {:.2} ms, {:.0}/s", whole.millis(0.99), whole.rate() * readers as f64),
+                    &format!(
+                        "p50 {median:.2} ms, p99 {:.2} ms, {:.0}/s",
+                        whole.millis(0.99),
+                        whole.rate() * readers as f64
+                    ),
                     &format!("p50 {base:.2} ms, p99 {:.2} ms", floor.millis(0.99)),
                     Some(median / base),
                 );

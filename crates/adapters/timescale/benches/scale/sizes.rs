@@ -54,9 +54,10 @@ pub(crate) async fn compress(url: &str) -> Outcome<(usize, f64)> {
 /// Whether a database has compressed chunks.
 pub(crate) async fn is_compressed(url: &str) -> Outcome<bool> {
     let mut connection = PgConnection::connect(url).await?;
-    let any = sqlx::query_scalar("SELECT EXISTS (SELECT FROM timescaledb_information.chunks WHERE is_compressed)")
-        .fetch_one(&mut connection)
-        .await?;
+    let any =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM timescaledb_information.chunks WHERE is_compressed)")
+            .fetch_one(&mut connection)
+            .await?;
     connection.close().await?;
     Ok(any)
 }
@@ -67,9 +68,8 @@ pub(crate) async fn report(url: &str, end: Timestamp) -> Outcome<()> {
     let time = |time: Timestamp| -> Outcome<DateTime<Utc>> { Ok(time.to_datetime().ok_or("no date")?) };
     let (from, until) = (time(end.plus(-86_400 * SECOND))?, time(end)?);
     for (table, column, what, budget) in TABLES {
-        let counts = format!(
-            "SELECT count(*), count(*) FILTER (WHERE {column} >= $1 AND {column} < $2) FROM {table}"
-        );
+        let counts =
+            format!("SELECT count(*), count(*) FILTER (WHERE {column} >= $1 AND {column} < $2) FROM {table}");
         let (rows, of_a_day): (i64, i64) =
             sqlx::query_as(&counts).bind(from).bind(until).fetch_one(&mut connection).await?;
         let now: i64 = sqlx::query_scalar(

@@ -35,7 +35,8 @@ pub(crate) async fn run(url: &str, tls_url: Option<&str>) -> Outcome<()> {
     }
     for (size, count) in SIZES {
         let what = format!("1 s candles, {size} a batch");
-        write(&what, named, |instrument| candles(instrument, size, count.min(8_000_000 / size / 100))).await?;
+        write(&what, named, |instrument| candles(instrument, size, count.min(8_000_000 / size / 100)))
+            .await?;
     }
     Ok(())
 }
@@ -75,15 +76,23 @@ async fn write(
     }
     for writer in writers {
         let rate = writer.rows as f64 / writer.seconds;
-        row(&format!("{what}, {}", writer.name), &format!("{rate:.0} rows/s"), BUDGET, Some(rate / 100_000.0));
+        row(
+            &format!("{what}, {}", writer.name),
+            &format!("{rate:.0} rows/s"),
+            BUDGET,
+            Some(rate / 100_000.0),
+        );
         writer.store.close().await;
     }
     Ok(())
 }
 
 fn trades(instrument: &Instrument, size: usize, count: usize) -> Outcome<Vec<TapeBatch>> {
-    let market =
-        SimulatedMarket { seconds: 3_600, trades_per_second: 60, ..SimulatedMarket::new(instrument.clone(), 5) };
+    let market = SimulatedMarket {
+        seconds: 3_600,
+        trades_per_second: 60,
+        ..SimulatedMarket::new(instrument.clone(), 5)
+    };
     let mut engine = InstrumentEngine::new(instrument.clone(), VenueRules::BINANCE_SPOT);
     let (mut changes, mut batches) = (Changes::default(), Vec::new());
     for message in market.messages().iter().filter(|message| matches!(message.payload, Payload::Trades(_))) {

@@ -58,10 +58,7 @@ async fn a_store_loaded_by_copy_reads_as_one_that_was_appended_to() {
     append(&appended).await;
 
     assert_eq!(counts(&mut connect(&database).await).await, counts(&mut connect(&other).await).await);
-    assert_eq!(
-        copied.clock(&instrument()).await.unwrap(),
-        appended.clock(&instrument()).await.unwrap()
-    );
+    assert_eq!(copied.clock(&instrument()).await.unwrap(), appended.clock(&instrument()).await.unwrap());
     for second in [0, 700, 4_321, 5_400, 5_402, 5_999, 6_000, 7_000] {
         let frame = copied.frame_parts(&at(second)).await.unwrap();
         assert_eq!(frame, appended.frame_parts(&at(second)).await.unwrap(), "{second}");
