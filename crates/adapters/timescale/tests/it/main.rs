@@ -4,6 +4,7 @@
 mod append;
 mod conformance;
 mod doctor;
+mod frames;
 mod maintain;
 mod pgbouncer;
 mod plans;
