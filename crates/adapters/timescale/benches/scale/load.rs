@@ -48,6 +48,10 @@ pub(crate) async fn load(url: &str, instrument: &Instrument, plan: Plan) -> Outc
         .fetch_optional(&mut connection)
         .await?;
     let mut stored = stored.map(|time| Timestamp::from_micros(time.timestamp_micros()));
+    // The last second closes after its end.
+    if stored.is_some_and(|stored| stored >= plan.end()) {
+        return Ok((0, 0.0));
+    }
     let (sender, mut parts) = mpsc::channel::<(Part, Vec<Copy>)>(1);
     let (owner, from) = (instrument.clone(), stored);
     let generator = tokio::task::spawn_blocking(move || -> Outcome<()> {
