@@ -122,10 +122,7 @@ async fn run(options: &Options) -> Outcome<()> {
         seconds: days * 86_400,
         detailed: detailed * 86_400,
     };
-    let stores = [
-        ("small", plan(options.small_days, 1)),
-        ("large", plan(options.days, options.detailed)),
-    ];
+    let stores = [("small", plan(options.small_days, 1)), ("large", plan(options.days, options.detailed))];
     let mut loaded = Vec::new();
     for (name, plan) in stores {
         // Another plan has another database: what was loaded is never mistaken for it.

@@ -22,9 +22,13 @@ const EARLIEST: Timestamp = Timestamp::EARLIEST;
 /// How much farther back a section that came back short is looked for.
 const WIDENING: i64 = 32;
 /// Farthest that a trade is expected to lie ahead of its stamp.
-const LEAD: i64 = 3_600 * SECOND;
-/// How far back the trades without a candle, the last book and the last coverage row are looked for.
+const LEAD: i64 = 60 * SECOND;
+/// How far back the last book and the last coverage row are looked for.
 const RECENT: i64 = 3_600 * SECOND;
+/// How far back the trades without a candle are looked for, and in how many times the distance between two candles.
+/// Of a compressed chunk every trade within the bounds is decompressed, so an hour's would be tens of thousands.
+const OPEN: i64 = 60 * SECOND;
+const OPEN_PACES: i64 = 8;
 
 /// How much longer than so many periods the candles of a busy market may take to come whole, in quarters.
 const WHOLE_SLACK: i64 = 5;
@@ -69,12 +73,13 @@ impl FrameBounds {
             let context = context_range(as_of, query.shape.context_window);
             whole[Timeframe::S1.index()] = whole[Timeframe::S1.index()].min(context.start());
         }
+        let open = paces[Timeframe::S1.index()].saturating_mul(OPEN_PACES).clamp(OPEN, RECENT);
         Self {
             known: as_of.into(),
             lowers: Timeframe::ALL.map(lower),
             whole,
             uppers: [as_of; 6],
-            trades: (as_of.plus(-RECENT), as_of.plus(LEAD)),
+            trades: (as_of.plus(-open), as_of.plus(LEAD)),
             books: as_of.plus(-RECENT),
             books_looked_at: BOOKS,
             imbalances: as_of.plus(-imbalances::span(imbalance_rows(query))),
