@@ -110,7 +110,7 @@ async fn write(
     }
     for stream in [Stream::Trades, Stream::Book] {
         let rows = || part.changes.coverage.iter().filter(move |row| row.stream == stream);
-        if let (Some(first), Some(last)) = (rows().next(), rows().last()) {
+        if let (Some(first), Some(last)) = (rows().next(), rows().next_back()) {
             lengthen_run(&mut transaction, instrument, first, last).await?;
         }
     }
