@@ -20,7 +20,7 @@ enum Task {
     /// Run all tests: with nextest where it is installed, then the examples in the documentation
     Test(test::Options),
     /// Measure the budgets of the design, each beside its floor, in release
-    Bench,
+    Bench(bench::Options),
     /// Write docs/schema.sql from a freshly migrated database
     Schema(schema::Options),
     /// Check that dependencies between crates point inwards only
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Db(task) => db::run(task),
         Task::Test(options) => test::run(&options),
-        Task::Bench => bench::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Schema(options) => schema::run(&options),
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onetape_ports::StoreError;
 
 use crate::edition::{Edition, ServerInfo};
+use crate::frame::KnownPaces;
 use crate::layout;
 use crate::migrate;
 use crate::options::{self, Place};
@@ -19,6 +20,7 @@ use crate::status::{self, StoreStatus};
 pub struct TimescaleStore {
     connections: Connections,
     place: Arc<Place>,
+    paces: Arc<KnownPaces>,
 }
 
 impl TimescaleStore {
@@ -41,7 +43,7 @@ impl TimescaleStore {
     pub async fn connect_with(url: &str, pools: &Pools) -> Result<Self, StoreError> {
         let (connect, place) = options::parse(url)?;
         let connections = Connections::open(connect, pools).await?;
-        Ok(Self { connections, place: Arc::new(place) })
+        Ok(Self { connections, place: Arc::new(place), paces: Arc::default() })
     }
 
     /// Connects, brings the schema up to date and disconnects.
@@ -117,6 +119,11 @@ impl TimescaleStore {
     /// Closes all connections, waiting for calls under way. Later calls fail with `Shutdown`.
     pub async fn close(&self) {
         self.connections.close().await;
+    }
+
+    /// What frames learned of their instruments.
+    pub(crate) fn paces(&self) -> &KnownPaces {
+        &self.paces
     }
 
     /// For reads.

@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
 
+use super::paces::Paces;
 use super::rows::{Firsts, FrameRows};
 use crate::arguments::Arguments;
 use crate::candles::{fetch_range, span};
@@ -21,9 +22,18 @@ const EARLIEST: Timestamp = Timestamp::EARLIEST;
 /// How much farther back a section that came back short is looked for.
 const WIDENING: i64 = 32;
 /// Farthest that a trade is expected to lie ahead of its stamp.
-const LEAD: i64 = 3_600 * SECOND;
-/// How far back the trades without a candle, the last book and the last coverage row are looked for.
+const LEAD: i64 = 60 * SECOND;
+/// How far back the last book and the last coverage row are looked for.
 const RECENT: i64 = 3_600 * SECOND;
+/// How far back the trades without a candle are looked for, and in how many times the distance between two candles.
+/// Of a compressed chunk every trade within the bounds is decompressed, so an hour's would be tens of thousands.
+const OPEN: i64 = 60 * SECOND;
+const OPEN_PACES: i64 = 8;
+
+/// How much longer than so many periods the candles of a busy market may take to come whole, in quarters.
+const WHOLE_SLACK: i64 = 5;
+/// Books that are looked at for the one with the last stamp: stamps of a busy market lag a second or two.
+const BOOKS: usize = 8;
 
 /// Days without a candle among those returned, before the coverage log is read farther back.
 const SPARE_DAYS: i64 = 30 * 86_400 * SECOND;
@@ -34,10 +44,13 @@ pub(super) struct FrameBounds {
     /// The instant of knowledge of candles and trades.
     known: Micros,
     lowers: [Timestamp; 6],
+    /// Of the candles that come whole, not with their closes alone.
+    whole: [Timestamp; 6],
     /// Last open times.
     uppers: [Timestamp; 6],
     trades: (Timestamp, Timestamp),
     books: Timestamp,
+    books_looked_at: usize,
     imbalances: Timestamp,
     coverage: Timestamp,
     /// Whether the open times of closes are wanted: only to put versions among them that were replaced since.
@@ -47,15 +60,28 @@ pub(super) struct FrameBounds {
 }
 
 impl FrameBounds {
-    pub(super) fn as_recorded(query: &FrameQuery) -> Self {
+    /// `paces` are the instrument's, as far as they are known.
+    pub(super) fn as_recorded(query: &FrameQuery, paces: Paces) -> Self {
         let as_of = query.as_of;
         let lower = |timeframe| as_of.plus(-span(timeframe, looked_at(query)));
+        let mut whole = Timeframe::ALL.map(|timeframe| {
+            let pace = paces[timeframe.index()].max(timeframe.micros());
+            let rows = i64::try_from(candle_rows(query)).unwrap_or(i64::MAX);
+            as_of.plus(-pace.saturating_mul(rows).saturating_mul(WHOLE_SLACK) / 4).max(lower(timeframe))
+        });
+        if Self::holds_context(query) {
+            let context = context_range(as_of, query.shape.context_window);
+            whole[Timeframe::S1.index()] = whole[Timeframe::S1.index()].min(context.start());
+        }
+        let open = paces[Timeframe::S1.index()].saturating_mul(OPEN_PACES).clamp(OPEN, RECENT);
         Self {
             known: as_of.into(),
             lowers: Timeframe::ALL.map(lower),
+            whole,
             uppers: [as_of; 6],
-            trades: (as_of.plus(-RECENT), as_of.plus(LEAD)),
+            trades: (as_of.plus(-open), as_of.plus(LEAD)),
             books: as_of.plus(-RECENT),
+            books_looked_at: BOOKS,
             imbalances: as_of.plus(-imbalances::span(imbalance_rows(query))),
             coverage: as_of.plus(-RECENT),
             times: false,
@@ -64,9 +90,9 @@ impl FrameBounds {
     }
 
     /// The final versions of what had closed by the watermark's second; nothing without one.
-    pub(super) fn as_corrected(query: &FrameQuery, second: Option<Timestamp>) -> Self {
+    pub(super) fn as_corrected(query: &FrameQuery, paces: Paces, second: Option<Timestamp>) -> Self {
         let second = second.unwrap_or(Timestamp::from_micros(0));
-        let bounds = Self::as_recorded(query);
+        let bounds = Self::as_recorded(query, paces);
         Self {
             known: Micros::FOREVER,
             uppers: Timeframe::ALL.map(|timeframe| second.plus(-timeframe.micros())),
@@ -99,25 +125,27 @@ impl FrameBounds {
     }
 
     pub(super) fn arguments(&self, query: &FrameQuery) -> Result<PgArguments, BoxDynError> {
-        let context = context_range(query.as_of, query.shape.context_window);
-        let context_start = if Self::holds_context(query) { context.start() } else { context.end() };
-        let mut arguments = Arguments::of(&query.instrument)?
-            .time(query.as_of)?
-            .with(self.known)?
-            .limit(candle_rows(query))?
-            .limit(looked_at(query))?
-            .time(context_start)?;
-        for time in self.lowers.into_iter().chain(self.uppers) {
+        let mut arguments =
+            Arguments::of(&query.instrument)?.time(query.as_of)?.with(self.known)?.limit(looked_at(query))?;
+        for time in self.lowers.into_iter().chain(self.whole).chain(self.uppers) {
             arguments = arguments.time(time)?;
         }
-        let arguments = arguments.time(self.trades.0)?.time(self.trades.1)?.time(self.books)?;
         Ok(arguments
+            .time(self.trades.0)?
+            .time(self.trades.1)?
+            .time(self.books)?
+            .limit(self.books_looked_at)?
             .limit(imbalance_rows(query))?
             .time(self.imbalances)?
             .time(self.coverage)?
             .with(self.times)?
             .time(self.runs)?
             .done())
+    }
+
+    /// From where on candles come whole.
+    pub(super) fn whole(&self) -> &[Timestamp; 6] {
+        &self.whole
     }
 
     /// Widens the bounds of sections that may have left something out; false when there are none.
@@ -139,13 +167,16 @@ impl FrameBounds {
             }
         };
         for timeframe in Timeframe::ALL {
-            if rows.closes[timeframe.index()].len() < looked_at(query) {
+            let index = timeframe.index();
+            if rows.closes[index].len() < looked_at(query) {
                 let first = timeframe.open_time(firsts.any);
-                farther(&mut self.lowers[timeframe.index()], Some(first));
+                farther(&mut self.lowers[index], Some(first));
             }
         }
         let lower = self.trades.0;
-        if rows.last_close().is_none_or(|close| close < lower) {
+        // Where a second is known but did not come whole, the next attempt shows its close.
+        let is_known = rows.whole(Timeframe::S1) > 0 || rows.closes[Timeframe::S1.index()].is_empty();
+        if is_known && rows.last_close().is_none_or(|close| close < lower) {
             farther(&mut self.trades.0, Some(firsts.any));
         }
         if rows.books_since.is_none_or(|since| since < self.books) {
@@ -156,6 +187,18 @@ impl FrameBounds {
         }
         if rows.lacks_coverage {
             farther(&mut self.coverage, Some(firsts.any));
+        }
+        for timeframe in Timeframe::ALL {
+            let index = timeframe.index();
+            // All that are looked at: at most one more attempt.
+            if rows.whole(timeframe) < candle_rows(query) && self.lowers[index] < self.whole[index] {
+                widened |= rows.closes[index].len() > rows.whole(timeframe);
+                self.whole[index] = self.lowers[index];
+            }
+        }
+        if rows.lacks_books(self.books_looked_at) {
+            self.books_looked_at = self.books_looked_at.saturating_mul(BOOKS);
+            widened = true;
         }
         if let Some(earliest) = rows.earliest(query).filter(|earliest| *earliest < self.runs) {
             self.runs = earliest;

@@ -42,7 +42,9 @@ pub(super) struct FrameRows {
     pub(super) has_imports: bool,
     /// From where on a book with a later stamp would have been found; none without a book.
     pub(super) books_since: Option<Timestamp>,
-    /// Those to return, and of 1 s those of the context window.
+    /// Time of the first of the books that were looked at, and how many these were.
+    books: Option<(Timestamp, i64)>,
+    /// Those that came whole: at least those to return, and of 1 s those of the context window.
     candles: [Vec<Candle>; 6],
     pub(super) closes: [Vec<Price>; 6],
     open_trades: Vec<Trade>,
@@ -64,8 +66,8 @@ pub(super) struct Firsts {
 }
 
 impl FrameRows {
-    /// `looked_at` candles a timeframe are kept.
-    pub(super) fn read(row: &PgRow, looked_at: usize) -> Result<Self, StoreError> {
+    /// `looked_at` candles a timeframe are kept; from `whole` on they came whole.
+    pub(super) fn read(row: &PgRow, looked_at: usize, whole: &[Timestamp; 6]) -> Result<Self, StoreError> {
         let mut columns = Columns::new(row);
         let columns = &mut columns;
         let mut instant =
@@ -91,7 +93,7 @@ impl FrameRows {
             (candles[index], closes[index]) = if revised[index].is_empty() {
                 (current, prices)
             } else {
-                merge(current, times.zip(prices).collect(), &revised[index])
+                merge(current, times.zip(prices).collect(), &revised[index], whole[index])
             };
             candles[index].reverse();
             closes[index].truncate(looked_at);
@@ -106,6 +108,8 @@ impl FrameRows {
         imbalances.reverse();
         let (coverage, lacks_coverage) = coverage(columns)?;
         let books_since: Option<Micros> = columns.take().map_err(failed(READ))?;
+        let oldest: Option<Micros> = columns.take().map_err(failed(READ))?;
+        let books: Option<i64> = columns.take().map_err(failed(READ))?;
         let book = if columns.is_null().map_err(failed(READ))? {
             None
         } else {
@@ -117,6 +121,7 @@ impl FrameRows {
             lead: lead.unwrap_or(0),
             has_imports,
             books_since: books_since.map(Timestamp::from),
+            books: oldest.map(Timestamp::from).zip(books),
             candles,
             closes,
             open_trades,
@@ -126,6 +131,25 @@ impl FrameRows {
             lacks_times,
             book,
         })
+    }
+
+    /// How many candles of a timeframe came whole.
+    pub(super) fn whole(&self, timeframe: Timeframe) -> usize {
+        self.candles[timeframe.index()].len()
+    }
+
+    /// Time in which the last `rows` candles of a timeframe lie that came whole, or all of them, divided by their number.
+    pub(super) fn pace(&self, timeframe: Timeframe, as_of: Timestamp, rows: usize) -> Option<i64> {
+        let candles = &self.candles[timeframe.index()];
+        let last = &candles[candles.len().saturating_sub(rows)..];
+        let span = as_of.since(last.first()?.open_time());
+        i64::try_from(last.len()).ok().map(|count| span / count)
+    }
+
+    /// Whether a book that was not looked at may have a later stamp, where `looked_at` were to be.
+    pub(super) fn lacks_books(&self, looked_at: usize) -> bool {
+        let (Some(since), Some((oldest, count))) = (self.books_since, self.books) else { return false };
+        usize::try_from(count).is_ok_and(|count| count == looked_at) && oldest > since
     }
 
     /// Close of the last closed 1 s candle.
@@ -200,8 +224,10 @@ fn merge(
     mut current: Vec<Candle>,
     mut closes: Vec<(Timestamp, Price)>,
     revised: &[Candle],
+    whole: Timestamp,
 ) -> (Vec<Candle>, Vec<Price>) {
-    current.extend(revised);
+    // Before that the current ones are not all there.
+    current.extend(revised.iter().filter(|candle| candle.open_time() >= whole));
     current.sort_unstable_by_key(|candle| Reverse(candle.open_time()));
     closes.extend(revised.iter().map(|candle| (candle.open_time(), candle.ohlcv().close)));
     closes.sort_unstable_by_key(|(open_time, _)| Reverse(*open_time));

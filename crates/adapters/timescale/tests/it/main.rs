@@ -4,6 +4,7 @@
 mod append;
 mod conformance;
 mod doctor;
+mod frames;
 mod imports;
 mod maintain;
 mod pgbouncer;
@@ -12,6 +13,7 @@ mod pools;
 mod reads;
 mod roles;
 mod rollups;
+mod scale;
 mod schema;
 mod settings;
 mod sql_face;

@@ -78,10 +78,10 @@ async fn a_frame_looks_at_the_chunks_around_its_instant_only() {
     let mut connection = connect(&database).await;
     let at = 2 * 86_400 + 40_000;
     let (as_of, lower) = (instant(at), instant(at - 8_000));
-    let mut arguments = vec!["'ETH/USDT'", "'binance'", &*as_of, &*as_of, "100", "500", &*lower];
-    arguments.extend([&*lower; 6]);
+    let mut arguments = vec!["'ETH/USDT'", "'binance'", &*as_of, &*as_of, "500"];
+    arguments.extend([&*lower; 12]);
     arguments.extend([&*as_of; 6]);
-    arguments.extend([&*lower, &*as_of, &*lower, "60", &*lower, &*lower, "false", &*lower]);
+    arguments.extend([&*lower, &*as_of, &*lower, "8", "60", &*lower, &*lower, "false", &*lower]);
     let plan = explain(&mut connection, include_str!("../../src/queries/frame.sql"), &arguments).await;
     assert_eq!(chunks(&plan), 1, "{plan}");
     assert!(plan.contains("Index Scan Backward using"), "{plan}");
