@@ -99,7 +99,7 @@ impl Copy {
             self.long(key.sequence);
             self.long(i64::from(key.index));
         }
-        self.long(sum.trade_count as i64);
+        self.long(sum.trade_count.unwrap_or(0) as i64);
         self.int(row.revision() as i32);
         for value in [*sum.open, *sum.high, *sum.low, *sum.close, *sum.volume] {
             self.number(value);

@@ -175,7 +175,7 @@ async fn widen_bounds(
     instrument: &Instrument,
     changes: &Changes,
 ) -> Outcome<()> {
-    let Changes { trades, candles, books, imbalances, coverage } = changes;
+    let Changes { trades, candles, books, imbalances, coverage, imports: _ } = changes;
     let first_trade = trades.iter().map(|row| row.key.event_time).min();
     let first_book = books.iter().map(|row| row.second()).min();
     let first_imbalance = imbalances.iter().map(|row| row.second).min();

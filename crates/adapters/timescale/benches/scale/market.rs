@@ -191,7 +191,7 @@ impl Market {
         }
         let open_time = self.now;
         let mut sum = self.sum_of_second(open_time, 1)?;
-        sum.trade_count = count as u64;
+        sum.trade_count = Some(count as u64);
         let (first, last) = (self.rng.between(0, 400), self.rng.between(401, 999));
         sum.first = TradeKey { event_time: open_time.plus(first * 1_000), sequence: self.next_id, index: 0 };
         self.next_id += count;
@@ -218,7 +218,7 @@ impl Market {
             close: price(self.mid)?,
             volume: quantity(lots)?,
             taker_buy_volume: Some(quantity(lots * self.rng.between(0, 1_000) / 1_000)?),
-            trade_count: 24 * seconds as u64,
+            trade_count: Some(24 * seconds as u64),
             first: key,
             last: key,
         })
