@@ -156,8 +156,8 @@ async fn setting_up_twice_is_the_same_as_once() {
     assert_eq!(layout(&mut connection).await, once);
     let policies = once.iter().filter(|line| line.starts_with("job")).count();
     match store.verify().await.unwrap() {
-        // 14 of compression, 9 of retention and 2 of the aggregates' own, 5 of refresh.
-        Edition::Community => assert_eq!(policies, 30, "{once:#?}"),
+        // 14 of compression, 8 of retention and 2 of the aggregates' own, 5 of refresh.
+        Edition::Community => assert_eq!(policies, 29, "{once:#?}"),
         Edition::Apache => assert_eq!(policies, 0, "{once:#?}"),
     }
 }
