@@ -5,6 +5,7 @@ use onetape_domain::time::{SECOND, Timeframe};
 use onetape_ports::TapeStore;
 use sqlx::PgConnection;
 
+use crate::sql_face::import;
 use crate::support::{START, batch, candles, connect, store};
 
 /// Plans a query for literal arguments, as the store plans it for its own.
@@ -84,6 +85,34 @@ async fn a_frame_looks_at_the_chunks_around_its_instant_only() {
     arguments.extend([&*lower, &*as_of, &*lower, "8", "60", &*lower, &*lower, "false", &*lower]);
     let plan = explain(&mut connection, include_str!("../../src/queries/frame.sql"), &arguments).await;
     assert_eq!(chunks(&plan), 1, "{plan}");
+    assert!(plan.contains("Index Scan Backward using"), "{plan}");
+    assert!(!plan.contains("Seq Scan on _hyper"), "{plan}");
+}
+
+#[tokio::test]
+async fn imported_candles_are_read_by_index_from_the_chunks_they_lie_in() {
+    let Some((store, database)) = store().await else { return };
+    // 300 days of hours, in chunks of 30 days.
+    import(&store, "history", "files", Timeframe::H1, (0, 300 * 1_440), 100).await;
+    let mut connection = connect(&database).await;
+    let (lower, upper) = (instant(100 * 86_400), instant(110 * 86_400));
+    let (lowers, uppers) = (format!("ARRAY[{lower}]"), format!("ARRAY[{upper}]"));
+    let arguments = [
+        "'ETH/USDT'",
+        "'binance'",
+        "ARRAY[0]",
+        "ARRAY['files']",
+        "ARRAY['history']",
+        "ARRAY['1h']",
+        &lowers,
+        &uppers,
+        "ARRAY[100]",
+        &lower,
+        &upper,
+    ];
+    let plan =
+        explain(&mut connection, include_str!("../../src/queries/imports/candles.sql"), &arguments).await;
+    assert!((1..=2).contains(&chunks(&plan)), "{plan}");
     assert!(plan.contains("Index Scan Backward using"), "{plan}");
     assert!(!plan.contains("Seq Scan on _hyper"), "{plan}");
 }

@@ -101,7 +101,7 @@ async fn indicators_are_written_at_each_close_and_anew_for_what_a_revision_chang
 }
 
 /// Minutes from the start on, priced in a way that tells the import.
-async fn import(
+pub(crate) async fn import(
     store: &TimescaleStore,
     id: &str,
     source: &str,
