@@ -24,7 +24,7 @@ pub fn trades(seconds: i64) -> impl Iterator<Item = PushedTrade> {
         let step = i64::try_from(state >> 58).unwrap_or(0) - 31;
         // Every ten minutes it makes up its mind anew.
         if second % 600 == 0 {
-            drift = step.signum() * 6;
+            drift = step.signum();
         }
         cents = (cents + step + drift).max(100);
         PushedTrade {

@@ -74,6 +74,6 @@ async fn main() -> Outcome {
     tape.close(Duration::from_secs(5)).await?;
 
     assert_eq!(instants.len(), 179);
-    assert_eq!((fills, result.to_string().as_str()), (0, "0"));
+    assert_eq!((fills, result.to_string().as_str()), (18, "23.58"));
     Ok(())
 }

@@ -49,14 +49,16 @@ async fn record(tape: &Onetape, instrument: &Instrument) -> Outcome {
 }
 
 /// The close of the minute that ends at an instant, as it is known now.
-async fn true_close(provider: &UnifiedDataProvider, instrument: &Instrument, end: Timestamp) -> Result<Decimal, Box<dyn std::error::Error>> {
-    let request = Request {
-        knowledge: Knowledge::AsCorrected,
-        limit: 1,
-        ..Request::at(end.plus(KNOWN_AFTER))
-    };
+async fn true_close(
+    provider: &UnifiedDataProvider,
+    instrument: &Instrument,
+    end: Timestamp,
+) -> Result<Decimal, Box<dyn std::error::Error>> {
+    let request =
+        Request { knowledge: Knowledge::AsCorrected, limit: 1, ..Request::at(end.plus(KNOWN_AFTER)) };
     let data = provider.multi_timeframe(instrument, &[Timeframe::M1], &request).await?;
-    let candle = data.candles[&Timeframe::M1].closed().last().copied().filter(|candle| candle.close_time() == end);
+    let candle =
+        data.candles[&Timeframe::M1].closed().last().copied().filter(|candle| candle.close_time() == end);
     Ok(candle.ok_or("no candle there")?.ohlcv().close.get())
 }
 
@@ -73,7 +75,9 @@ async fn main() -> Outcome {
     let mut rows = Vec::new();
     for number in 20..50 {
         // Features: the frame as it was, once the minute was known.
-        let frame = provider.get_inference_data(SYMBOL, Some(minute(number).plus(KNOWN_AFTER)), Duration::ZERO).await?;
+        let frame = provider
+            .get_inference_data(SYMBOL, Some(minute(number).plus(KNOWN_AFTER)), Duration::ZERO)
+            .await?;
         let closed = frame.ohlcv_1m.closed();
         let close = closed.last().ok_or("no candle")?.ohlcv().close.get();
         let five_ago = closed[closed.len() - 6].ohlcv().close.get();

@@ -36,7 +36,12 @@ async fn main() -> Outcome {
 
     let before = tape.get_inference_data("BTC/USD", None, Duration::ZERO).await?;
     let hour = before.ohlcv_1h.closed().first().ok_or("no hour closed")?;
-    println!("the first hour: {} to {}, volume {}", hour.ohlcv().open, hour.ohlcv().close, hour.ohlcv().volume);
+    println!(
+        "the first hour: {} to {}, volume {}",
+        hour.ohlcv().open,
+        hour.ohlcv().close,
+        hour.ohlcv().volume
+    );
     let rsi = before.indicators[&Timeframe::M1].rsi_14.ok_or("too few candles")?;
     println!("RSI(14) of the minutes is {rsi:.1}: they only ever rose");
 

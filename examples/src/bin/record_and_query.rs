@@ -21,7 +21,8 @@ async fn main() -> Outcome {
 
     // Record ten minutes, and let a subscriber look at each minute as it closes.
     let tape = Onetape::open(&url).await?;
-    let mut minutes = tape.subscribe("kraken:ETH/USD", SubscriptionRequest::closes(Timeframe::M1).waiting(100))?;
+    let mut minutes =
+        tape.subscribe("kraken:ETH/USD", SubscriptionRequest::closes(Timeframe::M1).waiting(100))?;
     let subscriber = tokio::spawn(async move {
         let mut shown = Vec::new();
         while let Some(frame) = minutes.next().await {
@@ -60,7 +61,8 @@ async fn main() -> Outcome {
         .get_multi_timeframe_data("kraken:ETH/USD", &[Timeframe::M1, Timeframe::M5], Some(half_time), 3)
         .await?;
     let books = tape.get_order_book_data("kraken:ETH/USD", None, BookAggregation::S1, 5).await?;
-    let best = books.points.last().and_then(|point| point.snapshot.bids().first().copied()).ok_or("no book")?;
+    let best =
+        books.points.last().and_then(|point| point.snapshot.bids().first().copied()).ok_or("no book")?;
     println!("{} candles by {half_time}, best bid {} at the end", candles.candles.len(), best.price);
     tape.close(DEADLINE).await?;
 
