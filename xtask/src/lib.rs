@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod db;
 pub mod layers;
+pub mod lean;
 pub mod report;
 pub mod schema;
 pub mod test;

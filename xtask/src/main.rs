@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, db, layers, report, schema, test, tidy};
+use xtask::{bench, db, layers, lean, report, schema, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer tasks of the onetape workspace", version)]
@@ -27,6 +27,8 @@ enum Task {
     Layers,
     /// Check the house rules on source files
     Tidy,
+    /// Check that a build of the store in memory alone pulls in no database and no C
+    Lean,
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))
         }
+        Task::Lean => lean::check_smallest_build()
+            .and_then(|found| report::violations("crates that the smallest build should not have", &found)),
         Task::Tidy => {
             tidy::check_workspace().and_then(|found| report::violations("breaks of house rules", &found))
         }

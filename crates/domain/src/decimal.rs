@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::Deref;
 
-use rust_decimal::{Decimal, RoundingStrategy};
+/// An exact decimal number, as the crate `rust_decimal` has it.
+pub use rust_decimal::Decimal;
+use rust_decimal::RoundingStrategy;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::violation::Violations;

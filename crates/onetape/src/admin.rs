@@ -1,6 +1,6 @@
 //! Set-up, migration and status of a store, for operators. One code for the CLI and for developers' tasks.
 
-#[cfg(feature = "timescale")]
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod reports;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
@@ -10,7 +10,7 @@ pub(crate) mod sqlite;
 
 use std::fmt;
 
-#[cfg(feature = "timescale")]
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use reports::{Examined, Maintenance};
 
 use crate::error::OpenError;
@@ -18,6 +18,7 @@ use crate::url::StoreUrl;
 
 /// What a store is and holds.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct StoreStatus {
     /// Which store, without its password.
     pub store: String,
@@ -31,6 +32,7 @@ pub struct StoreStatus {
 
 /// One applied migration.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct AppliedMigration {
     /// Its number.
     pub version: i64,
@@ -40,6 +42,7 @@ pub struct AppliedMigration {
 
 /// One table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct TableStatus {
     /// Its name.
     pub name: String,
@@ -129,11 +132,14 @@ pub async fn setup_roles(url: &str, prefix: &str) -> Result<(), OpenError> {
 ///
 /// # Errors
 /// When the store cannot be reached; a store in memory needs no doctor. What is wrong with it is in the report.
-#[cfg(feature = "timescale")]
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub async fn doctor(url: &str) -> Result<Examined, OpenError> {
     match url.parse()? {
         StoreUrl::Memory => Err(OpenError::NothingToMaintain),
         StoreUrl::Sqlite(path) => sqlite::doctor(&path).await,
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => Err(OpenError::WITHOUT_TIMESCALE),
+        #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
             let clock = onetape_memory::SystemClock::new();
             let report = with_store(url, &address, async |store| store.doctor(&clock).await).await;

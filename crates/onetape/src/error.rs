@@ -5,6 +5,7 @@ use onetape_ports::StoreError;
 
 /// A store that could not be opened or set up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The URL names no known store.
     #[error("`{scheme}` is no kind of store: give sqlite://FILE, postgres://user@host/database or memory:")]

@@ -1,32 +1,100 @@
 //! One tape of the market: a unified store of candles, trades, order books, imbalances and indicators
 //! whose answers for an instant are the same live and ever after.
 //!
+//! # A tour
+//!
+//! **Open** a store by its URL: `memory:`, `sqlite://market.db` for a file, `postgres://…` for TimescaleDB. Nothing else
+//! changes with it.
+//!
 //! ```
 //! use onetape::prelude::*;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tape = Onetape::open("memory:").await?;
+//! # let mut minutes = tape.subscribe("ETH/USDT", Cadence::Closes(Timeframe::M1))?;
+//!
+//! // Ingest: trades and books of a feed of your own, candles of a venue that has nothing else, or a recorded tape by
+//! // `tape.ingestion().run(&mut feed)`. What is taken in is in the next answer, and soon after in the store.
 //! let instrument: Instrument = "binance:ETH/USDT".parse()?;
-//! let trade = PushedTrade {
-//!     event_time: "2024-08-09T00:00:00.5Z".parse()?,
-//!     id: TradeId::Numeric(1),
-//!     price: "2682.5".into(),
-//!     size: "0.25".into(),
-//!     side: Side::Buy,
+//! let level = |price: &str, size: &str| -> Result<BookLevel, Violations> {
+//!     Ok(BookLevel { price: Price::parse("price", price)?, size: Quantity::parse("size", size)? })
 //! };
-//! tape.ingestion().ingest_trade(&instrument, &trade).await?;
-//! let frame = tape.provider().get_inference_data("ETH/USDT", None, Duration::from_secs(300)).await?;
-//! assert_eq!(frame.ohlcv_1s.rows[0].ohlcv().close.to_string(), "2682.5");
+//! let start: Timestamp = "2024-08-09T00:00:00Z".parse()?;
+//! for second in 0..90 {
+//!     let time = start.plus(second * 1_000_000);
+//!     let trade = PushedTrade {
+//!         event_time: time,
+//!         id: TradeId::Numeric(second),
+//!         price: format!("{}.5", 2_682 + second),
+//!         size: "0.25".into(),
+//!         side: Side::Buy,
+//!     };
+//!     tape.ingestion().ingest_trade(&instrument, &trade).await?;
+//!     let (bids, asks) = ([level("2682.5", "3")?], [level("2800", "1")?]);
+//!     tape.ingestion().ingest_orderbook_snapshot(&instrument, time, &bids, &asks).await?;
+//! }
+//!
+//! // Query: everything about a market, now or as of any instant. A bare symbol is of the default exchange.
+//! let now = tape.get_inference_data("ETH/USDT", None, Duration::from_secs(300)).await?;
+//! let minute = &now.ohlcv_1m.closed()[0];
+//! assert_eq!(minute.ohlcv().close.to_string(), "2741.5");
+//! let earlier = minute.known_from().map(|stamp| stamp.plus(-1));
+//! let then = tape.get_inference_data("ETH/USDT", earlier, Duration::ZERO).await?;
+//! assert!(then.ohlcv_1m.closed().is_empty(), "it was not closed yet");
+//!
+//! // Several timeframes at one instant, and the order book with its imbalances.
+//! let candles = tape.get_multi_timeframe_data("ETH/USDT", &[Timeframe::S1, Timeframe::M1], None, 20).await?;
+//! assert_eq!(candles.candles[&Timeframe::S1].closed().len(), 20);
+//! let live = tape.get_order_book_data("ETH/USDT", None, BookAggregation::Raw, 1).await?;
+//! assert_eq!(live.bids[0].price.to_string(), "2682.5");
+//!
+//! // All options of a read.
+//! let request = Request { limit: 5, fill: FillPolicy::Flat, ..Request::at(now.as_of) };
+//! assert_eq!(tape.provider().inference(&instrument, &request).await?.ohlcv_1s.closed().len(), 5);
+//!
+//! // Subscribe (before the market moves): a frame whenever a minute closes. It is the frame of that instant ever after.
+//! // let mut minutes = tape.subscribe("ETH/USDT", Cadence::Closes(Timeframe::M1))?;
+//! if let Some(live) = minutes.next().await {
+//!     let live = live?.frame;
+//!     let later = tape.get_inference_data("ETH/USDT", Some(live.as_of), Duration::from_secs(300)).await?;
+//!     assert_eq!(live.to_canonical_json(), later.to_canonical_json());
+//! }
+//!
+//! // Close: writes what is pending, ends subscriptions, lets go of the store.
+//! tape.close(Duration::from_secs(10)).await?;
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
 //! ```
+//!
+//! # What to know
+//!
+//! - Every row carries the *stamp* under which it became known; an answer as of T holds what was stamped by T. Stamps lie
+//!   a little after the times they speak of, since a close is only known once a later message has come.
+//! - Prices and sizes are exact ([`Price`](prelude::Price), [`Quantity`](prelude::Quantity), text on the way in).
+//! - Errors are enums to match on: [`OpenError`], [`IngestError`](prelude::IngestError),
+//!   [`ProviderError`](prelude::ProviderError) and, behind them, [`StoreError`](prelude::StoreError) with its kind.
+//! - A failed write is retried for minutes before anything is reported, and a feed is held back meanwhile: see
+//!   [`PipelineConfig`](prelude::PipelineConfig).
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `sqlite` | the store in a file; compiles SQLite |
+//! | `timescale` | the TimescaleDB store |
+//! | `exchanges` | parsers of venues, tapes of recorded messages; compiles zstd |
+//! | `indicators` | RSI, MACD and Bollinger Bands, which are null without it |
+//!
+//! All are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
+//!
+//! Runnable examples are in `examples/` of the repository, what may change between versions in `docs/SEMVER.md`.
 
 #![warn(missing_docs)]
 
 mod admin;
 mod error;
-#[cfg(feature = "timescale")]
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod open;
 mod url;
@@ -34,11 +102,11 @@ mod url;
 pub use admin::{
     AppliedMigration, StoreStatus, TableStatus, migrate, setup, setup_roles, setup_with, status,
 };
-#[cfg(feature = "timescale")]
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use admin::{Examined, Maintenance, doctor};
 pub use error::OpenError;
-#[cfg(feature = "timescale")]
-pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
+#[cfg(any(feature = "sqlite", feature = "timescale"))]
+pub use maintenance::{AuditScope, DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};
 pub use url::StoreUrl;
 
@@ -58,16 +126,27 @@ pub use onetape_timescale as timescale;
 pub mod prelude {
     pub use std::time::Duration;
 
-    pub use onetape_domain::candle::{Candle, CandleState};
-    pub use onetape_domain::frame::InferenceDataFrame;
+    pub use onetape_domain::book::{BookLevel, BookSnapshot};
+    pub use onetape_domain::candle::{Candle, CandleState, Ohlcv};
+    pub use onetape_domain::decimal::{Decimal, Price, Quantity};
+    pub use onetape_domain::frame::{CandleSection, InferenceDataFrame};
+    pub use onetape_domain::imbalance::Imbalances;
+    pub use onetape_domain::indicator::IndicatorSet;
     pub use onetape_domain::instrument::{Exchange, Instrument, Market, Symbol};
     pub use onetape_domain::order_book_frame::{BookAggregation, OrderBookDataFrame};
-    pub use onetape_domain::quality::Tier;
+    pub use onetape_domain::quality::{Quality, Tier};
     pub use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
-    pub use onetape_domain::trade::{Side, TradeId};
+    pub use onetape_domain::trade::{Side, Trade, TradeId};
     pub use onetape_domain::validator::RawCandle;
-    pub use onetape_ingestion::{DataIngestionPipeline, IngestSummary, PipelineConfig, PushedTrade};
-    pub use onetape_provider::{FillPolicy, Request, UnifiedDataProvider};
+    pub use onetape_domain::violation::Violations;
+    pub use onetape_ingestion::{
+        DataIngestionPipeline, IngestError, IngestSummary, PipelineConfig, PushedTrade,
+    };
+    pub use onetape_ports::{Cadence, Knowledge, StoreError, StoreErrorKind};
+    pub use onetape_provider::{
+        FillPolicy, LiveFrame, MultiTimeframeData, ProviderConfig, ProviderError, Request, Subscription,
+        SubscriptionError, SubscriptionRequest, UnifiedDataProvider,
+    };
 
     pub use crate::{Onetape, OpenError, StoreUrl};
 }

@@ -6,9 +6,12 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use onetape_memory::SystemClock;
 use onetape_ports::WallClock;
-use onetape_timescale::{AuditScope, Maintained, MaintenanceReport};
+#[cfg(feature = "timescale")]
+use onetape_timescale::{Maintained, MaintenanceReport};
 
-use crate::admin::{Maintenance, sqlite, with_store};
+#[cfg(feature = "timescale")]
+use crate::admin::with_store;
+use crate::admin::{Maintenance, sqlite};
 use crate::error::OpenError;
 use crate::url::StoreUrl;
 
@@ -30,6 +33,26 @@ pub const DURATION_BUCKETS: [f64; 8] = [0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600
 /// Name of the histogram that [`DURATION_BUCKETS`] are for.
 pub const DURATION_METRIC: &str = DURATION;
 
+/// How much of what is rolled up a run of maintenance compares with its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuditScope {
+    /// Everything whose seconds are still there.
+    #[default]
+    Everything,
+    /// What may still change: for runs that follow one another.
+    Recent,
+}
+
+#[cfg(feature = "timescale")]
+impl From<AuditScope> for onetape_timescale::AuditScope {
+    fn from(scope: AuditScope) -> Self {
+        match scope {
+            AuditScope::Everything => Self::Everything,
+            AuditScope::Recent => Self::Recent,
+        }
+    }
+}
+
 /// Does what the settings demand of rows that grow old, and compares candles with the same ones rolled up. A
 /// second run at the same time does nothing and says who is at it. A file has nothing rolled up, so nothing to compare.
 /// What came of it is also recorded as metrics.
@@ -43,9 +66,16 @@ pub async fn maintain(url: &str, audit: AuditScope) -> Result<Maintenance, OpenE
     let outcome = match store {
         StoreUrl::Memory => return Err(OpenError::NothingToMaintain),
         StoreUrl::Sqlite(path) => sqlite::maintain(&path).await,
+        #[cfg(feature = "timescale")]
         StoreUrl::Postgres(address) => {
-            let done = with_store(url, &address, async |store| store.maintain(&clock, audit).await).await;
-            done.map(Maintenance::Timescale)
+            let work =
+                async |store: &onetape_timescale::TimescaleStore| store.maintain(&clock, audit.into()).await;
+            with_store(url, &address, work).await.map(Maintenance::Timescale)
+        }
+        #[cfg(not(feature = "timescale"))]
+        StoreUrl::Postgres(_) => {
+            let _ = audit;
+            Err(OpenError::WITHOUT_TIMESCALE)
         }
     };
     record(&outcome, clock.monotonic_micros() - start, &clock);
@@ -81,6 +111,7 @@ pub fn describe_metrics() {
 
 fn record(outcome: &Result<Maintenance, OpenError>, micros: i64, clock: &dyn WallClock) {
     let word = match outcome {
+        #[cfg(feature = "timescale")]
         Ok(Maintenance::Timescale(Maintained::Busy(_))) => "busy",
         Ok(_) => "done",
         Err(_) => "failed",
@@ -88,6 +119,7 @@ fn record(outcome: &Result<Maintenance, OpenError>, micros: i64, clock: &dyn Wal
     counter!(RUNS, "outcome" => word).increment(1);
     histogram!(DURATION, "outcome" => word).record(seconds(micros));
     match outcome {
+        #[cfg(feature = "timescale")]
         Ok(Maintenance::Timescale(Maintained::Done(report))) => record_report(report),
         #[cfg(feature = "sqlite")]
         Ok(Maintenance::Sqlite(report)) => {
@@ -95,11 +127,14 @@ fn record(outcome: &Result<Maintenance, OpenError>, micros: i64, clock: &dyn Wal
                 counter!(ROWS_DROPPED, "relation" => one.table.clone()).increment(one.rows);
             }
         }
-        Ok(Maintenance::Timescale(Maintained::Busy(_))) | Err(_) => return,
+        #[cfg(feature = "timescale")]
+        Ok(Maintenance::Timescale(Maintained::Busy(_))) => return,
+        Err(_) => return,
     }
     gauge!(LAST_SUCCESS).set(seconds(clock.now().micros()));
 }
 
+#[cfg(feature = "timescale")]
 fn record_report(report: &MaintenanceReport) {
     for one in &report.refreshed {
         counter!(WINDOWS_REFRESHED, "aggregate" => one.aggregate.clone()).increment(one.windows);
@@ -123,7 +158,7 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "timescale"))]
 mod tests {
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
     use onetape_memory::SystemClock;

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use onetape_domain::frame::InferenceDataFrame;
 use onetape_domain::instrument::Exchange;
+use onetape_domain::order_book_frame::{BookAggregation, OrderBookDataFrame};
+use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ingestion::{DataIngestionPipeline, IngestError, IngestSummary, PipelineConfig};
 use onetape_memory::{MemoryCache, MemoryStore, SystemClock};
 use onetape_ports::{HotCache, MarketStore, WallClock};
-use onetape_provider::{ProviderConfig, UnifiedDataProvider};
+use onetape_provider::{
+    MultiTimeframeData, ProviderConfig, ProviderError, Subscription, SubscriptionRequest, UnifiedDataProvider,
+};
 use parking_lot::Mutex;
 
 use crate::error::OpenError;
@@ -78,6 +83,61 @@ impl Onetape {
         self.pipeline.lock().get_or_insert_with(start).clone()
     }
 
+    /// [`UnifiedDataProvider::get_inference_data`]: everything about a market at an instant. None means now.
+    ///
+    /// # Errors
+    /// As [`UnifiedDataProvider::inference`].
+    pub async fn get_inference_data(
+        &self,
+        symbol: &str,
+        timestamp: Option<Timestamp>,
+        context_window: Duration,
+    ) -> Result<InferenceDataFrame, ProviderError> {
+        self.provider().get_inference_data(symbol, timestamp, context_window).await
+    }
+
+    /// [`UnifiedDataProvider::get_multi_timeframe_data`]: candles of several timeframes at one instant.
+    ///
+    /// # Errors
+    /// As [`UnifiedDataProvider::inference`].
+    pub async fn get_multi_timeframe_data(
+        &self,
+        symbol: &str,
+        timeframes: &[Timeframe],
+        timestamp: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<MultiTimeframeData, ProviderError> {
+        self.provider().get_multi_timeframe_data(symbol, timeframes, timestamp, limit).await
+    }
+
+    /// [`UnifiedDataProvider::get_order_book_data`]: sampled books with their imbalances, or the live book.
+    ///
+    /// # Errors
+    /// As [`UnifiedDataProvider::inference`].
+    pub async fn get_order_book_data(
+        &self,
+        symbol: &str,
+        timestamp: Option<Timestamp>,
+        aggregation: BookAggregation,
+        limit: usize,
+    ) -> Result<OrderBookDataFrame, ProviderError> {
+        self.provider().get_order_book_data(symbol, timestamp, aggregation, limit).await
+    }
+
+    /// Frames from now on, as this process takes messages in: one whenever a candle of a timeframe closes
+    /// (`Cadence::Closes(Timeframe::M1)`), or as often as things change. See [`Subscription`] for what holds of them.
+    ///
+    /// # Errors
+    /// [`ProviderError::Invalid`] for a symbol that is none, and for limits that are too large.
+    pub fn subscribe(
+        &self,
+        symbol: &str,
+        request: impl Into<SubscriptionRequest>,
+    ) -> Result<Subscription, ProviderError> {
+        let provider = self.provider.clone().with_cache(self.cache.clone());
+        provider.subscribe(&provider.instrument(symbol)?, request)
+    }
+
     /// The storage ports themselves.
     pub fn store(&self) -> &Arc<dyn MarketStore> {
         &self.store
@@ -88,16 +148,26 @@ impl Onetape {
         &self.url
     }
 
-    /// Writes what is pending and stops ingestion, where it was started.
+    /// Writes what is pending, stops ingestion where it was started, ends subscriptions once they gave what waits, and
+    /// closes the connections to the store. The last user of a file leaves that one file behind. Afterwards providers
+    /// answer from the cache what it can prove, and fail with `Shutdown` where the store would have to be asked.
     ///
     /// # Errors
-    /// When rows are left after the deadline, or the store failed.
+    /// When rows are left after the deadline, or the store failed; the connections are closed all the same, unless
+    /// calls under way take longer than the deadline.
     pub async fn close(&self, deadline: Duration) -> Result<Option<IngestSummary>, IngestError> {
+        let started = self.clock.monotonic_micros();
         let pipeline = self.pipeline.lock().clone();
-        match pipeline {
+        let written = match pipeline {
             Some(pipeline) => pipeline.shutdown(deadline).await.map(Some),
             None => Ok(None),
-        }
+        };
+        self.cache.end();
+        let passed = u64::try_from(self.clock.monotonic_micros() - started).unwrap_or(0);
+        let rest = deadline.saturating_sub(Duration::from_micros(passed));
+        // A reader that holds on to its connection for longer keeps it.
+        let _ = tokio::time::timeout(rest, self.store.close()).await;
+        written
     }
 }
 

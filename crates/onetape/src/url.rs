@@ -8,6 +8,7 @@ use crate::error::OpenError;
 
 /// Where data is kept. `Display` and `Debug` never show a password.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreUrl {
     /// `memory:`, gone with the process.
     Memory,

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// What kind of failure it was; it decides what a caller does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StoreErrorKind {
     /// The store cannot be reached, or the connection broke: try again.
     Connection,

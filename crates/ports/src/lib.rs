@@ -13,12 +13,12 @@ pub mod feed;
 pub mod query;
 pub mod store;
 
-pub use cache::{CacheStatistics, HotCache};
+pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery};
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
 pub use query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, Selection, TimeQuery};
 pub use store::{
-    BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore, MarketStore,
-    QuarantineStore, RowStream, TapeStore, TradeStore,
+    BookStore, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore,
+    MarketStore, QuarantineStore, RowStream, TapeStore, TradeStore,
 };

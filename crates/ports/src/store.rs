@@ -203,6 +203,18 @@ pub trait FrameStore: Display + Debug + Send + Sync + 'static {
     async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError>;
 }
 
+/// Lets go of what a store holds outside the process: connections, files, locks.
+#[async_trait]
+pub trait ClosingStore: Display + Debug + Send + Sync + 'static {
+    /// Closes the store.
+    ///
+    /// - Calls under way MUST end as they would have; closing waits for them.
+    /// - What was acknowledged MUST stay; what others need of a store that nobody has open MUST be in its place.
+    /// - Later calls MUST be answered as before or fail with [`Shutdown`](crate::StoreErrorKind::Shutdown).
+    /// - Closing again MUST change nothing.
+    async fn close(&self);
+}
+
 /// A whole store.
 pub trait MarketStore:
     TapeStore
@@ -215,6 +227,7 @@ pub trait MarketStore:
     + QuarantineStore
     + FrameStore
     + ImportStore
+    + ClosingStore
 {
 }
 
@@ -229,5 +242,6 @@ impl<T> MarketStore for T where
         + QuarantineStore
         + FrameStore
         + ImportStore
+        + ClosingStore
 {
 }

@@ -4,6 +4,7 @@ mod append;
 mod books;
 mod candles;
 mod clocks;
+mod closing;
 mod coverage;
 mod data;
 mod frames;
@@ -161,6 +162,7 @@ pub fn cases() -> Vec<Case> {
         books::cases(),
         coverage::cases(),
         clocks::cases(),
+        closing::cases(),
         quarantine::cases(),
         frames::cases(),
         imports::cases(),

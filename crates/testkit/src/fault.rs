@@ -22,9 +22,9 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
-    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, ImportStore, ImportedQuery, MarketStore, QuarantineStore, RowStream, StoreError,
-    StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameQuery,
+    FrameStore, ImbalanceStore, ImportStore, ImportedQuery, MarketStore, QuarantineStore, RowStream,
+    StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -257,6 +257,13 @@ impl<S: MarketStore + ?Sized> FrameStore for FaultStore<S> {
 
     async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
         self.call("expiry", self.inner.expiry(instrument)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ClosingStore for FaultStore<S> {
+    async fn close(&self) {
+        self.inner.close().await;
     }
 }
 

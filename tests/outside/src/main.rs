@@ -1,7 +1,6 @@
-//! Feeds its own trades and books, and reads the frame a model would see.
+//! Feeds its own trades and books to a store in memory, and reads the frame a model would see: all there is in the
+//! smallest build.
 
-use onetape::domain::book::BookLevel;
-use onetape::domain::decimal::{Price, Quantity};
 use onetape::prelude::*;
 
 #[tokio::main]
@@ -31,10 +30,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let frame = tape.provider().get_inference_data("kraken:BTC/USD", None, Duration::from_secs(60)).await?;
     assert_eq!(frame.ohlcv_1m.rows.len(), 2);
     assert_eq!(frame.ohlcv_1m.rows[0].ohlcv().trade_count, Some(60));
-    assert!(frame.indicators[&Timeframe::S1].rsi_14.is_some());
-    let earlier = tape.provider().get_inference_data("kraken:BTC/USD", Some(start.plus(30_000_000)), Duration::ZERO).await?;
+    // Calculated with the feature `indicators` only; without it there is nothing that could be wrong.
+    assert!(frame.indicators[&Timeframe::S1].rsi_14.is_none());
+    let earlier = tape
+        .provider()
+        .get_inference_data("kraken:BTC/USD", Some(start.plus(30_000_000)), Duration::ZERO)
+        .await?;
     assert!(earlier.as_of < frame.as_of && earlier.ohlcv_1m.rows.len() == 1);
     tape.close(Duration::from_secs(5)).await?;
-    println!("{} candles of one second, the last close {}", frame.ohlcv_1s.rows.len(), frame.ohlcv_1s.rows[99].ohlcv().close);
+    println!(
+        "{} candles of one second, the last close {}",
+        frame.ohlcv_1s.rows.len(),
+        frame.ohlcv_1s.rows[99].ohlcv().close
+    );
     Ok(())
 }

@@ -2,13 +2,15 @@
 //!
 //! A writer changes its own state under a lock no reader takes, and publishes it as one immutable
 //! [`State`] behind an atomic pointer. States share everything that did not change: a trade costs a few
-//! pointers, a closed candle the chunk it lies in. Rows go when the store confirms them, never before.
+//! pointers, a closed candle the chunk it lies in. Rows go when the store confirms them, never before. Whoever watches
+//! an instrument is told once the state is published; where nobody does, that costs a look at an empty list.
 
 mod proof;
 mod read;
 mod state;
 mod trades;
 mod trim;
+mod watch;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,10 +24,11 @@ use onetape_domain::clock::InstrumentClock;
 use onetape_domain::frame::FrameParts;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, Timestamp};
-use onetape_ports::{CacheStatistics, CandleQuery, FrameQuery, HotCache};
+use onetape_ports::{CacheStatistics, CandleQuery, FrameQuery, HotCache, TickStream, WatchQuery};
 use parking_lot::Mutex;
 
 use state::State;
+use watch::{Watcher, Watchers};
 
 /// How much of each instrument the cache keeps of what is durable. What is not durable is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,30 +74,68 @@ impl Default for CacheConfig {
 pub struct MemoryCache {
     config: CacheConfig,
     entries: ArcSwap<HashMap<Instrument, Arc<Entry>>>,
-    /// Held while an instrument is added.
-    adding: Mutex<()>,
+    /// Held while an instrument or a watcher is added.
+    adding: Mutex<Adding>,
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: AtomicU64,
 }
 
-/// One instrument: the writer's state, and the one readers see.
+/// What is not an instrument's yet.
+#[derive(Default)]
+struct Adding {
+    /// Watchers of instruments that nothing is known of.
+    expecting: HashMap<Instrument, Watchers>,
+    /// Whether nobody is told of anything any more.
+    ended: bool,
+}
+
+/// One instrument: the writer's side, and the state readers see.
 struct Entry {
-    writer: Mutex<State>,
+    writer: Mutex<Writer>,
     published: ArcSwap<State>,
 }
 
+/// What only the writer touches, and for a moment whoever begins to watch.
+struct Writer {
+    state: State,
+    watchers: Watchers,
+}
+
 impl Entry {
-    fn new(state: State) -> Self {
-        Self { published: ArcSwap::from_pointee(state.clone()), writer: Mutex::new(state) }
+    fn new(state: State, watchers: Watchers) -> Self {
+        Self {
+            published: ArcSwap::from_pointee(state.clone()),
+            writer: Mutex::new(Writer { state, watchers }),
+        }
     }
 
     /// Changes the state; readers see all of the change or none.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.writer.lock();
-        let result = change(&mut state);
-        self.published.store(Arc::new(state.clone()));
+        let mut writer = self.writer.lock();
+        let result = change(&mut writer.state);
+        self.published.store(Arc::new(writer.state.clone()));
         result
+    }
+
+    /// Takes changes in and tells of them.
+    fn apply(&self, changes: &Changes, issued: Timestamp) {
+        let mut writer = self.writer.lock();
+        let seen = writer.state.issued;
+        writer.state.apply(changes, issued);
+        self.published.store(Arc::new(writer.state.clone()));
+        if seen < issued {
+            writer.tell();
+        }
+    }
+}
+
+impl Writer {
+    /// Tells of the clock's stamp.
+    fn tell(&mut self) {
+        if !self.watchers.is_empty() {
+            self.watchers.tell(&self.state);
+        }
     }
 }
 
@@ -104,7 +145,7 @@ impl MemoryCache {
         Self {
             config,
             entries: ArcSwap::default(),
-            adding: Mutex::new(()),
+            adding: Mutex::default(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
@@ -127,17 +168,19 @@ impl MemoryCache {
         answer
     }
 
-    fn add(&self, instrument: &Instrument, state: State) -> Arc<Entry> {
-        let _adding = self.adding.lock();
+    /// The instrument's entry, made of the state where there was none; then true.
+    fn add(&self, instrument: &Instrument, state: State) -> (Arc<Entry>, bool) {
+        let mut adding = self.adding.lock();
         let entries = self.entries.load();
         if let Some(entry) = entries.get(instrument) {
-            return entry.clone();
+            return (entry.clone(), false);
         }
-        let entry = Arc::new(Entry::new(state));
+        let watchers = adding.expecting.remove(instrument).unwrap_or_default();
+        let entry = Arc::new(Entry::new(state, watchers));
         let mut grown = HashMap::clone(&entries);
         grown.insert(instrument.clone(), entry.clone());
         self.entries.store(Arc::new(grown));
-        entry
+        (entry, true)
     }
 }
 
@@ -167,20 +210,21 @@ impl fmt::Debug for MemoryCache {
 impl HotCache for MemoryCache {
     fn start(&self, clock: &InstrumentClock, parts: FrameParts, limit: usize) {
         let state = State::started(clock.issued, parts, limit);
-        let entry = self.add(&clock.instrument, state.clone());
+        let (entry, _) = self.add(&clock.instrument, state.clone());
         entry.change(|before| *before = state);
     }
 
     fn apply(&self, instrument: &Instrument, changes: &Changes, issued: Timestamp) {
         let entries = self.entries.load();
         if let Some(entry) = entries.get(instrument) {
-            entry.change(|state| state.apply(changes, issued));
-        } else {
-            // The clock comes with the first rows, so nobody sees the instrument without them.
-            let mut state = State::empty();
-            state.apply(changes, issued);
-            let entry = self.add(instrument, state);
-            entry.change(|state| state.apply(changes, issued));
+            return entry.apply(changes, issued);
+        }
+        // The clock comes with the first rows, so nobody sees the instrument without them.
+        let mut state = State::empty();
+        state.apply(changes, issued);
+        match self.add(instrument, state) {
+            (entry, true) => entry.writer.lock().tell(),
+            (entry, false) => entry.apply(changes, issued),
         }
     }
 
@@ -205,6 +249,29 @@ impl HotCache for MemoryCache {
         let entries = self.entries.load();
         let state = entries.get(&query.instrument).map(|entry| entry.published.load());
         self.count(state.and_then(|state| state.candles(query)))
+    }
+
+    fn watch(&self, query: &WatchQuery) -> TickStream {
+        let watcher = Arc::new(Watcher::new(query));
+        let mut adding = self.adding.lock();
+        if adding.ended {
+            watcher.end();
+        } else if let Some(entry) = self.entries.load().get(&query.instrument) {
+            entry.writer.lock().watchers.add(watcher.clone());
+        } else {
+            adding.expecting.retain(|_, watchers| watchers.any());
+            adding.expecting.entry(query.instrument.clone()).or_default().add(watcher.clone());
+        }
+        watcher.stream()
+    }
+
+    fn end(&self) {
+        let mut adding = self.adding.lock();
+        adding.ended = true;
+        adding.expecting.drain().for_each(|(_, watchers)| watchers.end());
+        for entry in self.entries.load().values() {
+            std::mem::take(&mut entry.writer.lock().watchers).end();
+        }
     }
 
     fn statistics(&self) -> CacheStatistics {

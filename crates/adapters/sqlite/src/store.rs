@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use onetape_ports::StoreError;
+use async_trait::async_trait;
+use onetape_ports::{ClosingStore, StoreError};
 
 use crate::connections::{Connections, Pool};
 use crate::migrate;
@@ -62,6 +63,13 @@ impl SqliteStore {
     /// The one connection that writes.
     pub(crate) fn writer(&self) -> &Pool {
         &self.connections.writer
+    }
+}
+
+#[async_trait]
+impl ClosingStore for SqliteStore {
+    async fn close(&self) {
+        self.close().await;
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use onetape_ports::StoreError;
+use async_trait::async_trait;
+use onetape_ports::{ClosingStore, StoreError};
 
 use crate::edition::{Edition, ServerInfo};
 use crate::frame::KnownPaces;
@@ -139,6 +140,13 @@ impl TimescaleStore {
     /// For everything about the store itself.
     pub(crate) fn admin(&self) -> &Pool {
         &self.connections.admin
+    }
+}
+
+#[async_trait]
+impl ClosingStore for TimescaleStore {
+    async fn close(&self) {
+        self.close().await;
     }
 }
 

@@ -8,6 +8,7 @@ use onetape_ports::{FeedError, StoreError};
 
 /// A failure of the pipeline.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum IngestError {
     /// The store failed for longer than the pipeline retries, or in a way retrying cannot mend.
     #[error("{instrument} cannot be written")]

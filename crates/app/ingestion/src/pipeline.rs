@@ -154,7 +154,8 @@ impl DataIngestionPipeline {
         self.inner.write_all(true).await
     }
 
-    /// Writes what is pending and stops. Nothing may be ingested afterwards.
+    /// Writes what is pending and stops. Nothing may be ingested afterwards; whoever watches the cache is told of no
+    /// more, also where this fails.
     ///
     /// # Errors
     /// [`IngestError::Deadline`] when rows are left after `deadline`, or the failure of the writer.
@@ -162,6 +163,7 @@ impl DataIngestionPipeline {
         // First: what is taken in after this is refused, what came before is written below.
         self.inner.closing.store(true, Ordering::Release);
         let result = tokio::time::timeout(deadline, self.inner.write_all(true)).await;
+        self.inner.end_watching();
         self.inner.due.notify_one();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
@@ -393,7 +395,7 @@ impl Inner {
                     cache.durable(&batch.instrument, batch.clock.issued);
                 }
             }
-            Err(error) => *self.failure.lock() = Some(error.clone()),
+            Err(error) => self.fail(error),
         }
         self.progress.notify_waiters();
         result
@@ -408,10 +410,22 @@ impl Inner {
         match &result {
             // Only now: a call dropped on the way leaves them for the next one.
             Ok(()) => drop(self.quarantine.lock().drain(..records.len())),
-            Err(error) => *self.failure.lock() = Some(error.clone()),
+            Err(error) => self.fail(error),
         }
         self.progress.notify_waiters();
         result
+    }
+
+    /// From here on nothing is taken in.
+    fn fail(&self, error: &IngestError) {
+        *self.failure.lock() = Some(error.clone());
+        self.end_watching();
+    }
+
+    fn end_watching(&self) {
+        if let Some(cache) = &self.cache {
+            cache.end();
+        }
     }
 
     /// Writes the slots that are due by size or age, and refused records.

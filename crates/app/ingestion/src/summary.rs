@@ -9,6 +9,7 @@ use onetape_domain::time::Timestamp;
 
 /// Counts of a run. Rows are those of this run: a re-delivered tape makes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IngestSummary {
     /// Messages taken in.
     pub messages: u64,

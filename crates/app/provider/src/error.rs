@@ -8,6 +8,7 @@ use onetape_ports::StoreError;
 
 /// A failed read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProviderError {
     /// The request itself is wrong.
     #[error(transparent)]
@@ -55,4 +56,19 @@ pub enum ProviderError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+}
+
+/// A frame of a subscription that could not be made. The subscription goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no frame of {instrument} at {as_of}")]
+#[non_exhaustive]
+pub struct SubscriptionError {
+    /// Whose frame.
+    pub instrument: Instrument,
+    /// The stamp it was due for.
+    pub as_of: Timestamp,
+    /// How many closes before it, and after the item before, were passed over.
+    pub passed_over: u64,
+    /// Why.
+    pub source: ProviderError,
 }

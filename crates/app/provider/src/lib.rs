@@ -11,8 +11,10 @@ mod imports;
 mod order_book;
 mod provider;
 mod request;
+mod subscription;
 
-pub use error::ProviderError;
+pub use error::{ProviderError, SubscriptionError};
 pub use history::CandleStream;
 pub use provider::{MultiTimeframeData, UnifiedDataProvider};
 pub use request::{FillPolicy, ProviderConfig, Request};
+pub use subscription::{LiveFrame, MAX_WAITING, Subscription, SubscriptionRequest};

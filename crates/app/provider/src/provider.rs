@@ -31,6 +31,7 @@ use crate::request::{FillPolicy, ProviderConfig, Request};
 
 /// Aligned candles of several timeframes at one instant.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct MultiTimeframeData {
     /// Whose candles.
     pub symbol: Instrument,

@@ -36,6 +36,7 @@ impl ProviderConfig {
 
 /// What to do with periods without trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum FillPolicy {
     /// They have no row, and a limit counts stored candles.
     #[default]

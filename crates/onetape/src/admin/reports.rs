@@ -6,8 +6,10 @@ use serde::Serialize;
 
 /// What came of a run of maintenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Maintenance {
     /// Of a TimescaleDB.
+    #[cfg(feature = "timescale")]
     Timescale(onetape_timescale::Maintained),
     /// Of a file.
     #[cfg(feature = "sqlite")]
@@ -17,8 +19,10 @@ pub enum Maintenance {
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Examined {
     /// Of a TimescaleDB.
+    #[cfg(feature = "timescale")]
     Timescale(onetape_timescale::DoctorReport),
     /// Of a file.
     #[cfg(feature = "sqlite")]
@@ -29,6 +33,7 @@ impl Examined {
     /// Things that do not work, or will not.
     pub fn errors(&self) -> usize {
         match self {
+            #[cfg(feature = "timescale")]
             Self::Timescale(report) => report.count(onetape_timescale::Severity::Error),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(report) => report.count(onetape_sqlite::Severity::Error),
@@ -38,6 +43,7 @@ impl Examined {
     /// Things that somebody should look at.
     pub fn warnings(&self) -> usize {
         match self {
+            #[cfg(feature = "timescale")]
             Self::Timescale(report) => report.count(onetape_timescale::Severity::Warning),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(report) => report.count(onetape_sqlite::Severity::Warning),
@@ -48,6 +54,7 @@ impl Examined {
 impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "timescale")]
             Self::Timescale(report) => report.fmt(f),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(report) => report.fmt(f),

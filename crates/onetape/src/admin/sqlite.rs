@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-#[cfg(feature = "timescale")]
 use onetape_memory::SystemClock;
 use onetape_ports::StoreError;
 use onetape_sqlite::{Settings, SqliteStore};
 
 use super::{AppliedMigration, StoreStatus, TableStatus};
-#[cfg(feature = "timescale")]
 use super::{Examined, Maintenance};
 use crate::error::OpenError;
 use crate::url::StoreUrl;
@@ -28,13 +26,11 @@ pub(super) async fn migrate(path: &Path) -> Result<(), OpenError> {
     with_existing(path, async |_| Ok(())).await
 }
 
-#[cfg(feature = "timescale")]
 pub(crate) async fn maintain(path: &Path) -> Result<Maintenance, OpenError> {
     let done = with_existing(path, async |store| store.maintain(&SystemClock::new()).await).await;
     done.map(Maintenance::Sqlite)
 }
 
-#[cfg(feature = "timescale")]
 pub(super) async fn doctor(path: &Path) -> Result<Examined, OpenError> {
     let report = with_existing(path, async |store| store.doctor(&SystemClock::new()).await).await;
     report.map(Examined::Sqlite)

@@ -7,5 +7,6 @@ mod model;
 mod push;
 mod quality;
 mod round_trips;
+mod subscribe;
 mod support;
 mod tape;

@@ -21,8 +21,9 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::Timestamp;
 use onetape_domain::trade::Trade;
 use onetape_ports::{
-    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameQuery,
+    FrameStore, ImbalanceStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery,
+    TradeStore,
 };
 use onetape_testkit::Reference;
 
@@ -346,4 +347,9 @@ impl FrameStore for NaiveStore {
     async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
         Ok(Expiry::NOTHING)
     }
+}
+
+#[async_trait]
+impl ClosingStore for NaiveStore {
+    async fn close(&self) {}
 }

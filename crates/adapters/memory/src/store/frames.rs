@@ -11,7 +11,7 @@ use onetape_domain::imbalance::LONGEST_WINDOW;
 use onetape_domain::indicator::MAX_WINDOW;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timeframe;
-use onetape_ports::{FrameQuery, FrameStore, Knowledge, StoreError};
+use onetape_ports::{ClosingStore, FrameQuery, FrameStore, Knowledge, StoreError};
 
 use super::{MemoryStore, Tape};
 use crate::parts::measured_from;
@@ -32,6 +32,12 @@ impl FrameStore for MemoryStore {
     async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
         Ok(Expiry::NOTHING)
     }
+}
+
+#[async_trait]
+impl ClosingStore for MemoryStore {
+    /// There is nothing to let go of: whoever has the store goes on reading.
+    async fn close(&self) {}
 }
 
 impl Tape {

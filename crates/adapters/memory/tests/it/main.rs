@@ -6,3 +6,4 @@ mod clock;
 mod live;
 mod store;
 mod threads;
+mod watch;
