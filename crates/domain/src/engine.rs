@@ -200,6 +200,18 @@ impl InstrumentEngine {
         })
     }
 
+    /// Whether a journal may begin here: the levels are at hand, or there is no book. Not while diffs wait for a snapshot,
+    /// or a snapshot for its first diff.
+    pub fn can_begin_here(&self) -> bool {
+        self.book.can_begin_here()
+    }
+
+    /// Takes up the levels of an earlier moment after a restart without any: re-delivered diffs from there on bring
+    /// them to the stored position. Levels that are at hand stay as they are.
+    pub fn rebuild_book(&mut self, levels: &FullBook) {
+        self.book.rebuild_from(levels);
+    }
+
     /// Supplies a candle asked for by [`Outcome::NeedsCandles`]; none where the store holds none.
     pub fn load_candle(&mut self, key: CandleKey, candle: Option<Candle>) {
         self.candles.load(key, candle);

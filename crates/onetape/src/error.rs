@@ -40,6 +40,14 @@ pub enum OpenError {
         "only a server has roles: give postgres://user@host/database; who may use a file, the system's permissions say"
     )]
     NoRoles,
+    /// The journal cannot be opened.
+    #[cfg(feature = "journal")]
+    #[error("the journal cannot be used")]
+    Journal(#[source] onetape_ports::JournalError),
+    /// What the journal holds cannot be written to the store. It is kept.
+    #[cfg(feature = "journal")]
+    #[error("what the journal holds cannot be taken up; it is kept")]
+    Recovery(#[source] onetape_ingestion::IngestError),
     /// The store refused.
     #[error("{store} cannot be used")]
     Store {

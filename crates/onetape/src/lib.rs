@@ -114,6 +114,8 @@ pub use onetape_domain as domain;
 #[cfg(feature = "exchanges")]
 pub use onetape_exchanges as exchanges;
 pub use onetape_ingestion as ingestion;
+#[cfg(feature = "journal")]
+pub use onetape_journal as journal;
 pub use onetape_memory as memory;
 pub use onetape_ports as ports;
 pub use onetape_provider as provider;

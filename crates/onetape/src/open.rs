@@ -9,7 +9,7 @@ use onetape_domain::order_book_frame::{BookAggregation, OrderBookDataFrame};
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_ingestion::{DataIngestionPipeline, IngestError, IngestSummary, PipelineConfig};
 use onetape_memory::{MemoryCache, MemoryStore, SystemClock};
-use onetape_ports::{HotCache, MarketStore, WallClock};
+use onetape_ports::{HotCache, JournalRecovery, MarketStore, WallClock};
 use onetape_provider::{
     MultiTimeframeData, ProviderConfig, ProviderError, Subscription, SubscriptionRequest, UnifiedDataProvider,
 };
@@ -24,6 +24,8 @@ pub struct Builder {
     url: String,
     provider: Option<ProviderConfig>,
     pipeline: PipelineConfig,
+    #[cfg(feature = "journal")]
+    journal: Option<(std::path::PathBuf, onetape_journal::JournalOptions)>,
     #[cfg(feature = "timescale")]
     pools: onetape_timescale::Pools,
 }
@@ -39,6 +41,7 @@ pub struct Onetape {
     provider: UnifiedDataProvider,
     pipeline_config: PipelineConfig,
     pipeline: Mutex<Option<DataIngestionPipeline>>,
+    recovery: Option<JournalRecovery>,
 }
 
 impl Onetape {
@@ -57,6 +60,8 @@ impl Onetape {
             url: url.into(),
             provider: None,
             pipeline: PipelineConfig::default(),
+            #[cfg(feature = "journal")]
+            journal: None,
             #[cfg(feature = "timescale")]
             pools: onetape_timescale::Pools::default(),
         }
@@ -138,6 +143,11 @@ impl Onetape {
         provider.subscribe(&provider.instrument(symbol)?, request)
     }
 
+    /// What the journal gave back when it was opened; none without a journal.
+    pub fn recovery(&self) -> Option<&JournalRecovery> {
+        self.recovery.as_ref()
+    }
+
     /// The storage ports themselves.
     pub fn store(&self) -> &Arc<dyn MarketStore> {
         &self.store
@@ -194,6 +204,22 @@ impl Builder {
         self
     }
 
+    /// Keeps what is taken in in a folder until the store has it: a call that takes something in returns once it is on the
+    /// disk, and what the store did not get before a crash comes back at the next opening with the same folder. Opening
+    /// then starts the write side at once.
+    ///
+    /// A folder is one process's, and one store's.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn journal(
+        mut self,
+        folder: impl Into<std::path::PathBuf>,
+        options: onetape_journal::JournalOptions,
+    ) -> Self {
+        self.journal = Some((folder.into(), options));
+        self
+    }
+
     /// Sizes and time limits of the connections to TimescaleDB; other stores have none.
     #[cfg(feature = "timescale")]
     #[must_use]
@@ -212,15 +238,48 @@ impl Builder {
         let binance =
             Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme { scheme: String::new() })?;
         let clock: Arc<dyn WallClock> = Arc::new(SystemClock::default());
+        let cache: Arc<dyn HotCache> = Arc::new(MemoryCache::default());
+        let (pipeline, recovery) = self.start_with_journal(&store, &cache, &clock).await?.unzip();
         Ok(Onetape {
             url,
             provider: UnifiedDataProvider::new(store.clone(), clock.clone(), self.provider_or(binance)),
             store,
-            cache: Arc::new(MemoryCache::default()),
+            cache,
             clock,
             pipeline_config: self.pipeline,
-            pipeline: Mutex::new(None),
+            pipeline: Mutex::new(pipeline),
+            recovery,
         })
+    }
+
+    #[cfg(feature = "journal")]
+    async fn start_with_journal(
+        &self,
+        store: &Arc<dyn MarketStore>,
+        cache: &Arc<dyn HotCache>,
+        clock: &Arc<dyn WallClock>,
+    ) -> Result<Option<(DataIngestionPipeline, JournalRecovery)>, OpenError> {
+        let Some((folder, options)) = self.journal.clone() else { return Ok(None) };
+        let journal = onetape_journal::FileJournal::open(folder, options).map_err(OpenError::Journal)?;
+        let (store, cache) = (store.clone(), Some(cache.clone()));
+        let started = DataIngestionPipeline::start_with_journal(
+            store,
+            cache,
+            clock.clone(),
+            Arc::new(journal),
+            self.pipeline,
+        );
+        started.await.map(Some).map_err(OpenError::Recovery)
+    }
+
+    #[cfg(not(feature = "journal"))]
+    async fn start_with_journal(
+        &self,
+        _: &Arc<dyn MarketStore>,
+        _: &Arc<dyn HotCache>,
+        _: &Arc<dyn WallClock>,
+    ) -> Result<Option<(DataIngestionPipeline, JournalRecovery)>, OpenError> {
+        Ok(None)
     }
 
     async fn open_store(&self, url: &StoreUrl) -> Result<Arc<dyn MarketStore>, OpenError> {

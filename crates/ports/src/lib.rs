@@ -10,6 +10,7 @@ pub mod cache;
 pub mod clock;
 pub mod error;
 pub mod feed;
+pub mod journal;
 pub mod query;
 pub mod store;
 
@@ -17,6 +18,10 @@ pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
+pub use journal::{
+    Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,
+    JournalRecord, JournalRecovery,
+};
 pub use query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, Selection, TimeQuery};
 pub use store::{
     BookStore, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore,

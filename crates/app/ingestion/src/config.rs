@@ -26,6 +26,10 @@ pub struct PipelineConfig {
     pub feed_chunk: usize,
     /// How often the store is asked for imports that wait to be taken in.
     pub import_interval: Duration,
+    /// Bytes of a segment of the journal: what the store has goes in pieces of about this size.
+    pub journal_segment_bytes: u64,
+    /// Bytes of the journal; beyond it the feed is held back until the store has caught up.
+    pub max_journal_bytes: u64,
 }
 
 impl Default for PipelineConfig {
@@ -41,6 +45,8 @@ impl Default for PipelineConfig {
             restore_candles: 900,
             feed_chunk: 1_024,
             import_interval: Duration::from_secs(60),
+            journal_segment_bytes: 32 << 20,
+            max_journal_bytes: 4 << 30,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use onetape_domain::instrument::Instrument;
 use onetape_domain::violation::Violations;
-use onetape_ports::{FeedError, StoreError};
+use onetape_ports::{FeedError, JournalError, StoreError};
 
 /// A failure of the pipeline.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum IngestError {
     /// The feed failed. Everything it delivered before is kept.
     #[error("the feed failed")]
     Feed(#[source] Arc<FeedError>),
+    /// The journal cannot be written or read. What it acknowledged is on the disk, and comes back at the next start.
+    #[error("the journal failed")]
+    Journal(#[source] Arc<JournalError>),
     /// A pushed record broke rules; it is in quarantine.
     #[error("{instrument}: {violations}")]
     Refused {

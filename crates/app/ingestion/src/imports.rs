@@ -35,10 +35,10 @@ impl DataIngestionPipeline {
             let loaded = self.inner.slot(instrument);
             let slot = match loaded {
                 Some(slot) => slot,
-                None => self.inner.load(instrument, rules).await?,
+                None => self.inner.load(instrument, rules, true).await?,
             };
             let rest = self.inner.waiting_of(instrument).await?;
-            self.inner.take_in(&mut slot.lock(), rest);
+            self.inner.take_in(&mut slot.lock(), rest)?;
             self.flush().await?;
         }
         Ok(waiting)
@@ -54,25 +54,26 @@ impl Inner {
     }
 
     /// Takes imports in, in the cache at once and in the store with the next batch.
-    pub(crate) fn take_in(&self, slot: &mut Slot, imports: Vec<Import>) {
+    pub(crate) fn take_in(&self, slot: &mut Slot, imports: Vec<Import>) -> Result<(), IngestError> {
         if imports.is_empty() {
-            return;
+            return Ok(());
         }
-        let (ids, cache) = (imports.len(), self.cache.as_deref());
-        let now = self.clock.monotonic_micros();
-        if slot.take_in(imports, cache, now, |rows| self.summary.lock().count_rows(rows)) {
+        let ids = imports.len();
+        let taken = slot.take_in(imports, self.sinks(), |rows| self.summary.lock().count_rows(rows));
+        if taken.map_err(|error| self.journal_failed(error))? {
             let instrument = slot.engine.instrument();
             tracing::info!(instrument.symbol = %instrument, imports = ids, "imports taken in");
         }
+        Ok(())
     }
 
     /// Takes in what waits for instruments that this pipeline has loaded. What cannot be asked now is asked again.
-    pub(crate) async fn take_in_waiting(&self) {
+    pub(crate) async fn take_in_waiting(&self) -> Result<(), IngestError> {
         let waiting = match self.store.waiting_imports().await {
             Ok(waiting) => waiting,
             Err(error) => {
                 tracing::warn!(error = %error, "cannot ask for imports that wait, will try again");
-                return;
+                return Ok(());
             }
         };
         let mut of_instrument: BTreeMap<Instrument, Vec<Import>> = BTreeMap::new();
@@ -81,8 +82,9 @@ impl Inner {
         }
         for (instrument, imports) in of_instrument {
             if let Some(slot) = self.slot(&instrument) {
-                self.take_in(&mut slot.lock(), imports);
+                self.take_in(&mut slot.lock(), imports)?;
             }
         }
+        self.settle_all().await
     }
 }

@@ -9,6 +9,7 @@
 mod config;
 mod error;
 mod imports;
+mod journal;
 mod pipeline;
 mod push;
 mod slot;

@@ -14,8 +14,8 @@ use onetape_domain::message::{FeedMessage, QuarantinedRecord};
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::venue::{TradeIds, VenueRules};
 use onetape_ports::{
-    Feed, FeedEvent, FrameQuery, HotCache, Knowledge, LiveBookSource, MarketStore, Selection, TimeQuery,
-    WallClock,
+    Feed, FeedEvent, FrameQuery, HotCache, Journal, Knowledge, LiveBookSource, MarketStore, Selection,
+    TimeQuery, WallClock,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -23,7 +23,8 @@ use tokio::task::JoinHandle;
 
 use crate::config::PipelineConfig;
 use crate::error::IngestError;
-use crate::slot::Slot;
+use crate::journal::Trimming;
+use crate::slot::{Sinks, Slot};
 use crate::summary::IngestSummary;
 use crate::writer;
 
@@ -33,7 +34,10 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn MarketStore>,
     pub(crate) cache: Option<Arc<dyn HotCache>>,
     pub(crate) clock: Arc<dyn WallClock>,
-    config: PipelineConfig,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
+    /// Up to where the journal is about to be let go.
+    pub(crate) trimming: Mutex<Option<Trimming>>,
+    pub(crate) config: PipelineConfig,
     slots: RwLock<HashMap<Instrument, SharedSlot>>,
     /// Held while an instrument is being loaded, so that it is loaded once.
     loading: tokio::sync::Mutex<()>,
@@ -41,18 +45,19 @@ pub(crate) struct Inner {
     writing: tokio::sync::Mutex<()>,
     quarantine: Mutex<Vec<QuarantinedRecord>>,
     pub(crate) summary: Mutex<IngestSummary>,
-    failure: Mutex<Option<IngestError>>,
+    pub(crate) failure: Mutex<Option<IngestError>>,
     closing: AtomicBool,
     /// Wakes the writer.
     due: Notify,
     /// Wakes those who wait for the writer.
-    progress: Notify,
+    pub(crate) progress: Notify,
 }
 
 /// Takes market data in, serves it to the cache at once and to the store durably.
 ///
-/// Cheap to clone; all clones are the same pipeline. Rows are durable after [`flush`](Self::flush),
-/// [`shutdown`](Self::shutdown), or at the latest `flush_interval` after they came while the store works.
+/// Cheap to clone; all clones are the same pipeline. Rows are in the store after [`flush`](Self::flush),
+/// [`shutdown`](Self::shutdown), or at the latest `flush_interval` after they came while the store works. With a
+/// [journal](Self::start_with_journal) they are on the disk as soon as a call that took them in returns.
 #[derive(Clone)]
 pub struct DataIngestionPipeline {
     pub(crate) inner: Arc<Inner>,
@@ -60,17 +65,30 @@ pub struct DataIngestionPipeline {
 }
 
 impl DataIngestionPipeline {
-    /// Starts a pipeline and its writer task on the current tokio runtime.
+    /// Starts a pipeline and its writer task on the current tokio runtime. What it has taken in and not yet written is
+    /// lost in a crash.
     pub fn start(
         store: Arc<dyn MarketStore>,
         cache: Option<Arc<dyn HotCache>>,
         clock: Arc<dyn WallClock>,
         config: PipelineConfig,
     ) -> Self {
+        Self::start_inner(store, cache, clock, None, config)
+    }
+
+    pub(crate) fn start_inner(
+        store: Arc<dyn MarketStore>,
+        cache: Option<Arc<dyn HotCache>>,
+        clock: Arc<dyn WallClock>,
+        journal: Option<Arc<dyn Journal>>,
+        config: PipelineConfig,
+    ) -> Self {
         let inner = Arc::new(Inner {
             store,
             cache,
             clock,
+            journal,
+            trimming: Mutex::default(),
             config,
             slots: RwLock::default(),
             loading: tokio::sync::Mutex::default(),
@@ -108,6 +126,7 @@ impl DataIngestionPipeline {
                     FeedEvent::Quarantined(record) => self.inner.quarantine(record),
                 }
             }
+            self.inner.settle_all().await?;
             self.inner.hold_back().await?;
             match more {
                 Ok(true) => {}
@@ -122,13 +141,16 @@ impl DataIngestionPipeline {
         Ok(self.summary())
     }
 
-    /// Takes one message in. It is visible in the cache when this returns, and durable later.
+    /// Takes one message in. It is visible in the cache when this returns, in the journal if there is one, and in the store
+    /// later.
     ///
     /// # Errors
     /// When the instrument cannot be loaded, or the pipeline has failed or was shut down.
     pub async fn ingest(&self, message: &FeedMessage, rules: VenueRules) -> Result<Step, IngestError> {
         self.inner.hold_back().await?;
-        self.inner.ingest(message, rules, "push").await
+        let step = self.inner.ingest(message, rules, "push").await?;
+        self.inner.settle_one(&message.instrument).await?;
+        Ok(step)
     }
 
     /// Waits until everything taken in so far is in the store.
@@ -145,12 +167,12 @@ impl DataIngestionPipeline {
     /// # Errors
     /// The failure of the writer, if it failed.
     pub async fn end_of_feed(&self) -> Result<(), IngestError> {
-        let now = self.inner.clock.monotonic_micros();
         for slot in self.inner.all_slots() {
-            slot.lock().end_of_feed(self.inner.cache.as_deref(), now, |rows| {
-                self.inner.summary.lock().count_rows(rows)
-            });
+            let count = |rows: &_| self.inner.summary.lock().count_rows(rows);
+            let ended = slot.lock().end_of_feed(self.inner.sinks(), count);
+            ended.map_err(|error| self.inner.journal_failed(error))?;
         }
+        self.inner.settle_all().await?;
         self.inner.write_all(true).await
     }
 
@@ -200,18 +222,27 @@ impl Inner {
     ) -> Result<Step, IngestError> {
         let slot = match self.slot(&message.instrument) {
             Some(slot) => slot,
-            None => self.load(&message.instrument, rules).await?,
+            None => self.load(&message.instrument, rules, true).await?,
         };
-        let cache = self.cache.as_deref();
+        self.ingest_into(&slot, message, origin, self.sinks()).await
+    }
+
+    /// The same for an instrument that is loaded.
+    pub(crate) async fn ingest_into(
+        &self,
+        slot: &SharedSlot,
+        message: &FeedMessage,
+        origin: &str,
+        sinks: Sinks<'_>,
+    ) -> Result<Step, IngestError> {
         let step = loop {
-            let now = self.clock.monotonic_micros();
             let (step, rows) = {
                 let mut slot = slot.lock();
                 if self.closing.load(Ordering::Acquire) {
                     return Err(IngestError::Closed);
                 }
-                let step = slot.process(message, cache, now, |rows| self.summary.lock().count_rows(rows));
-                (step, slot.pending_rows())
+                let step = slot.process(message, sinks, |rows| self.summary.lock().count_rows(rows));
+                (step.map_err(|error| self.journal_failed(error))?, slot.pending_rows())
             };
             let Outcome::NeedsCandles(keys) = &step.outcome else {
                 if rows >= self.config.batch_size {
@@ -222,8 +253,8 @@ impl Inner {
             // The store must hold every version before one is read back from it.
             {
                 let _writing = self.writing.lock().await;
-                self.write_slot(&slot, false).await?;
-                self.write_slot(&slot, false).await?;
+                self.write_slot(slot, false).await?;
+                self.write_slot(slot, false).await?;
             }
             for key in keys {
                 let found = self.store.candle(&message.instrument, *key).await;
@@ -270,11 +301,20 @@ impl Inner {
         self.due.notify_one();
     }
 
+    /// Where a step goes at once.
+    pub(crate) fn sinks(&self) -> Sinks<'_> {
+        Sinks {
+            cache: self.cache.as_deref(),
+            journal: self.journal.as_deref(),
+            now: self.clock.monotonic_micros(),
+        }
+    }
+
     pub(crate) fn slot(&self, instrument: &Instrument) -> Option<SharedSlot> {
         self.slots.read().get(instrument).cloned()
     }
 
-    fn all_slots(&self) -> Vec<SharedSlot> {
+    pub(crate) fn all_slots(&self) -> Vec<SharedSlot> {
         self.slots.read().values().cloned().collect()
     }
 
@@ -282,11 +322,13 @@ impl Inner {
         self.all_slots().iter().map(|slot| slot.lock().pending_rows()).sum()
     }
 
-    /// Starts an instrument, or resumes it where the store left off.
+    /// Starts an instrument, or resumes it where the store left off; then takes in the imports that wait for it, if
+    /// `with_waiting`.
     pub(crate) async fn load(
         &self,
         instrument: &Instrument,
         rules: VenueRules,
+        with_waiting: bool,
     ) -> Result<SharedSlot, IngestError> {
         let _loading = self.loading.lock().await;
         if let Some(slot) = self.slot(instrument) {
@@ -296,7 +338,7 @@ impl Inner {
         let slot = match self.store.clock(instrument).await.map_err(failed)? {
             None => {
                 let before = self.store.imports(instrument).await.map_err(failed)?;
-                Slot::new(InstrumentEngine::new(instrument.clone(), rules), None, before)
+                Slot::new(InstrumentEngine::new(instrument.clone(), rules), rules, None, before)
             }
             Some(clock) => {
                 let limit = self.config.restore_candles;
@@ -316,9 +358,11 @@ impl Inner {
                 if let Some(cache) = &self.cache {
                     cache.start(&clock, parts, limit);
                 }
-                let waiting = self.waiting_of(instrument).await?;
-                let mut slot = Slot::new(engine, Some(issued), Vec::new());
-                self.take_in(&mut slot, waiting);
+                let mut slot = Slot::new(engine, rules, Some(issued), Vec::new());
+                if with_waiting {
+                    let waiting = self.waiting_of(instrument).await?;
+                    self.take_in(&mut slot, waiting)?;
+                }
                 slot
             }
         };
@@ -350,6 +394,24 @@ impl Inner {
 
     /// Holds the caller back while too much waits for the store.
     pub(crate) async fn hold_back(&self) -> Result<(), IngestError> {
+        let is_full = || {
+            let limit = self.config.max_journal_bytes;
+            self.journal.as_ref().is_some_and(|journal| journal.bytes() >= limit)
+        };
+        self.hold_back_while(|| is_full() || self.is_behind()).await
+    }
+
+    /// The same where nothing is added to the journal.
+    pub(crate) async fn hold_back_for_store(&self) -> Result<(), IngestError> {
+        self.hold_back_while(|| self.is_behind()).await
+    }
+
+    fn is_behind(&self) -> bool {
+        self.pending_rows() >= self.config.max_pending_rows
+            || self.quarantine.lock().len() >= self.config.max_pending_quarantine
+    }
+
+    async fn hold_back_while(&self, too_much: impl Fn() -> bool) -> Result<(), IngestError> {
         loop {
             let progress = self.progress.notified();
             if let Some(failure) = &*self.failure.lock() {
@@ -358,9 +420,7 @@ impl Inner {
             if self.closing.load(Ordering::Acquire) {
                 return Err(IngestError::Closed);
             }
-            let full = self.pending_rows() >= self.config.max_pending_rows
-                || self.quarantine.lock().len() >= self.config.max_pending_quarantine;
-            if !full {
+            if !too_much() {
                 return Ok(());
             }
             self.due.notify_one();
@@ -387,6 +447,8 @@ impl Inner {
             return Ok(());
         };
         let (batch, expected) = &*batch;
+        // What the store has, the journal and the cache must have had before.
+        self.settle(slot).await?;
         let result = writer::write_batch(&self.store, batch, *expected, &self.config).await;
         match &result {
             Ok(()) => {
@@ -417,7 +479,7 @@ impl Inner {
     }
 
     /// From here on nothing is taken in.
-    fn fail(&self, error: &IngestError) {
+    pub(crate) fn fail(&self, error: &IngestError) {
         *self.failure.lock() = Some(error.clone());
         self.end_watching();
     }
@@ -426,6 +488,15 @@ impl Inner {
         if let Some(cache) = &self.cache {
             cache.end();
         }
+    }
+
+    /// One round of the writer.
+    async fn work(&self, with_imports: bool) -> Result<(), IngestError> {
+        if with_imports {
+            self.take_in_waiting().await?;
+        }
+        self.write_due().await?;
+        self.trim_journal()
     }
 
     /// Writes the slots that are due by size or age, and refused records.
@@ -456,11 +527,11 @@ async fn write_until_closed(inner: Arc<Inner>) {
         // A timeout only means that nothing became due by size.
         let _ = tokio::time::timeout(tick, inner.due.notified()).await;
         let now = inner.clock.monotonic_micros();
-        if now.saturating_sub(looked) >= interval {
+        let is_time_to_look = now.saturating_sub(looked) >= interval;
+        if is_time_to_look {
             looked = now;
-            inner.take_in_waiting().await;
         }
-        if let Err(error) = inner.write_due().await {
+        if let Err(error) = inner.work(is_time_to_look).await {
             let chain = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::error!(error = %error, cause = chain, "the writer stopped");
             inner.progress.notify_waiters();

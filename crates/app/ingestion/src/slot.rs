@@ -1,6 +1,6 @@
 //! One instrument in the pipeline: its engine, and the rows that wait for the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use onetape_domain::change::{Changes, TapeBatch};
@@ -8,7 +8,8 @@ use onetape_domain::engine::{InstrumentEngine, Outcome, Step};
 use onetape_domain::imported::{Import, ImportId};
 use onetape_domain::message::FeedMessage;
 use onetape_domain::time::Timestamp;
-use onetape_ports::HotCache;
+use onetape_domain::venue::VenueRules;
+use onetape_ports::{HotCache, Journal, JournalEntry, JournalError, JournalEventRef, JournalPosition};
 
 /// State of one instrument, behind a lock that is never held across an await.
 #[derive(Debug)]
@@ -28,13 +29,36 @@ pub(crate) struct Slot {
     /// Imports taken in: until the batch is written, the store says that they wait.
     taken_in: BTreeSet<ImportId>,
     scratch: Changes,
+    /// Rules of the feed that the instrument was loaded for.
+    rules: VenueRules,
+    /// Place of its last entry in the journal.
+    journaled: Option<JournalPosition>,
+    /// Changes that the cache shows once the journal has them on the disk.
+    unpublished: VecDeque<(JournalPosition, Timestamp, Changes)>,
+}
+
+/// Where a step goes at once, beside the rows that wait for the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sinks<'a> {
+    pub(crate) cache: Option<&'a dyn HotCache>,
+    pub(crate) journal: Option<&'a dyn Journal>,
+    /// Monotonic time.
+    pub(crate) now: i64,
 }
 
 impl Slot {
     /// `before` are the imports that stand before the tape of an instrument that begins.
-    pub(crate) fn new(engine: InstrumentEngine, durable: Option<Timestamp>, before: Vec<Import>) -> Self {
+    pub(crate) fn new(
+        engine: InstrumentEngine,
+        rules: VenueRules,
+        durable: Option<Timestamp>,
+        before: Vec<Import>,
+    ) -> Self {
         Self {
             engine,
+            rules,
+            journaled: None,
+            unpublished: VecDeque::new(),
             pending: Changes::default(),
             since: None,
             durable,
@@ -46,32 +70,36 @@ impl Slot {
         }
     }
 
-    /// Processes one message: cache at once, rows to the pending ones. Returns the rows made.
+    /// Processes one message: cache and journal at once, rows to the pending ones. Returns what became of it, and counts
+    /// the rows made.
     pub(crate) fn process(
         &mut self,
         message: &FeedMessage,
-        cache: Option<&dyn HotCache>,
-        now: i64,
+        sinks: Sinks<'_>,
         count: impl FnOnce(&Changes),
-    ) -> Step {
+    ) -> Result<Step, JournalError> {
         let step = self.engine.process(message, &mut self.scratch);
-        if let Outcome::Stamped(stamp) = step.outcome {
-            self.publish(stamp, cache, now, count);
+        if matches!(step.outcome, Outcome::Stamped(_) | Outcome::Redelivered) {
+            self.journal(sinks, JournalEventRef::Message(message))?;
         }
-        step
+        if let Outcome::Stamped(stamp) = step.outcome {
+            self.publish(stamp, sinks, count);
+        }
+        Ok(step)
     }
 
     /// Ends the feed in order; see [`InstrumentEngine::end_of_feed`].
     pub(crate) fn end_of_feed(
         &mut self,
-        cache: Option<&dyn HotCache>,
-        now: i64,
+        sinks: Sinks<'_>,
         count: impl FnOnce(&Changes),
-    ) {
+    ) -> Result<(), JournalError> {
         self.engine.end_of_feed(&mut self.scratch);
         if let Some(stamp) = self.engine.issued().filter(|_| !self.scratch.is_empty()) {
-            self.publish(stamp, cache, now, count);
+            self.journal(sinks, JournalEventRef::EndOfFeed)?;
+            self.publish(stamp, sinks, count);
         }
+        Ok(())
     }
 
     /// Takes finished imports in under one stamp; false where there is none that is new, and where the tape has not
@@ -79,34 +107,80 @@ impl Slot {
     pub(crate) fn take_in(
         &mut self,
         mut imports: Vec<Import>,
-        cache: Option<&dyn HotCache>,
-        now: i64,
+        sinks: Sinks<'_>,
         count: impl FnOnce(&Changes),
-    ) -> bool {
+    ) -> Result<bool, JournalError> {
         imports.retain(|import| !self.taken_in.contains(&import.id));
         if imports.is_empty() || self.engine.issued().is_none() {
-            return false;
+            return Ok(false);
         }
         self.taken_in.extend(imports.iter().map(|import| import.id.clone()));
-        let stamp = self.engine.take_in(imports, &mut self.scratch);
-        stamp.map(|stamp| self.publish(stamp, cache, now, count)).is_some()
+        let Some(stamp) = self.engine.take_in(imports.clone(), &mut self.scratch) else { return Ok(false) };
+        self.journal(sinks, JournalEventRef::TakenIn(&imports))?;
+        self.publish(stamp, sinks, count);
+        Ok(true)
     }
 
-    fn publish(
+    /// Writes the whole book into the journal, so that it can begin after this; returns the stamp up to which the store
+    /// must be before what lies before may go.
+    pub(crate) fn begin_journal_here(
         &mut self,
-        stamp: Timestamp,
-        cache: Option<&dyn HotCache>,
-        now: i64,
-        count: impl FnOnce(&Changes),
-    ) {
+        journal: &dyn Journal,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let clock = self.engine.clock(true);
+        if let Some(book) = clock.as_ref().and_then(|clock| clock.book.as_ref()) {
+            let sinks = Sinks { cache: None, journal: Some(journal), now: 0 };
+            self.journal(sinks, JournalEventRef::Book(book))?;
+        }
+        Ok(clock.map(|clock| clock.issued))
+    }
+
+    /// Appends an event that the engine went through to the journal, where there is one.
+    fn journal(&mut self, sinks: Sinks<'_>, event: JournalEventRef<'_>) -> Result<(), JournalError> {
+        if let Some(journal) = sinks.journal {
+            self.journaled = Some(journal.append(JournalEntry {
+                instrument: self.engine.instrument(),
+                rules: self.rules,
+                issued: self.engine.issued(),
+                event,
+            })?);
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, stamp: Timestamp, sinks: Sinks<'_>, count: impl FnOnce(&Changes)) {
         self.scratch.imports.append(&mut self.before);
-        if let Some(cache) = cache {
-            cache.apply(self.engine.instrument(), &self.scratch, stamp);
+        match (sinks.cache, sinks.journal.and(self.journaled)) {
+            (None, _) => {}
+            (Some(cache), None) => cache.apply(self.engine.instrument(), &self.scratch, stamp),
+            (Some(_), Some(position)) => {
+                self.unpublished.push_back((position, stamp, self.scratch.clone()));
+            }
         }
         count(&self.scratch);
         self.pending.append(&mut self.scratch);
         self.book_stored = false;
-        self.since.get_or_insert(now);
+        self.since.get_or_insert(sinks.now);
+    }
+
+    /// Place of the last entry in the journal.
+    pub(crate) fn journaled(&self) -> Option<JournalPosition> {
+        self.journaled
+    }
+
+    /// Shows the cache what the journal has on the disk.
+    pub(crate) fn publish_until(&mut self, position: JournalPosition, cache: Option<&dyn HotCache>) {
+        while let Some((_, stamp, changes)) = self.unpublished.pop_front_if(|(place, ..)| *place <= position)
+        {
+            if let Some(cache) = cache {
+                cache.apply(self.engine.instrument(), &changes, stamp);
+            }
+        }
+    }
+
+    /// `issued` of the clock in the store.
+    pub(crate) fn durable(&self) -> Option<Timestamp> {
+        self.durable
     }
 
     /// Number of rows that wait, those on their way included.

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod file;
 mod golden;
+mod journaled;
 mod killed;
 mod live;
 mod maintain;

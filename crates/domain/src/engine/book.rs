@@ -101,6 +101,20 @@ impl BookStream {
         self.live_book().map(LocalBook::to_full)
     }
 
+    /// Whether nothing but the full depth is needed to go on from here.
+    pub fn can_begin_here(&self) -> bool {
+        self.rebuilding.is_none() && (self.state.live || self.book.is_blank())
+    }
+
+    /// Begins to rebuild from the levels of an earlier moment.
+    pub fn rebuild_from(&mut self, levels: &FullBook) {
+        self.rebuild(|shadow| {
+            shadow.book.resume(levels);
+            shadow.state.position = levels.last_update;
+            shadow.state.live = true;
+        });
+    }
+
     /// Start of the next second to be sampled, while samples are taken.
     pub fn next_second(&self) -> Option<Timestamp> {
         self.state.next_second.filter(|_| self.state.live && self.rebuilding.is_none())

@@ -84,6 +84,11 @@ impl LocalBook {
         self.phase != Phase::Empty
     }
 
+    /// Whether it has neither levels nor diffs that wait for them.
+    pub fn is_blank(&self) -> bool {
+        self.phase == Phase::Empty && self.buffer.is_empty()
+    }
+
     /// Update id of the last change applied.
     pub fn last_update(&self) -> u64 {
         self.last_update

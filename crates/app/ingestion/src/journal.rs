@@ -1,0 +1,189 @@
+//! The journal in the pipeline: what is taken in is on the disk before anybody sees it, comes back at the next start, and
+//! goes once the store has it.
+
+use std::sync::Arc;
+
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::Payload;
+use onetape_domain::time::Timestamp;
+use onetape_ports::{
+    HotCache, Journal, JournalError, JournalEvent, JournalRecord, JournalRecovery, MarketStore, WallClock,
+};
+
+use crate::config::PipelineConfig;
+use crate::error::IngestError;
+use crate::pipeline::{DataIngestionPipeline, Inner, SharedSlot};
+use crate::slot::Sinks;
+
+/// Records read back at once.
+const CHUNK: usize = 1_024;
+
+/// A segment of the journal before which everything goes, once the store is where each instrument was at its beginning.
+#[derive(Debug)]
+pub(crate) struct Trimming {
+    segment: u64,
+    awaited: Vec<(SharedSlot, Timestamp)>,
+}
+
+impl DataIngestionPipeline {
+    /// Starts a pipeline with a journal, after what the journal holds was taken up and written to the store: the
+    /// pipeline goes on from where the last one was when it ended or died.
+    ///
+    /// A call that takes something in returns once it is on the disk; only then do readers of the cache see it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or what it holds cannot be written to the store. Nothing of it is lost then.
+    pub async fn start_with_journal(
+        store: Arc<dyn MarketStore>,
+        cache: Option<Arc<dyn HotCache>>,
+        clock: Arc<dyn WallClock>,
+        journal: Arc<dyn Journal>,
+        config: PipelineConfig,
+    ) -> Result<(Self, JournalRecovery), IngestError> {
+        let pipeline = Self::start_inner(store, cache, clock, Some(journal.clone()), config);
+        let inner = &pipeline.inner;
+        loop {
+            let records = journal.recovered(CHUNK).await.map_err(|error| inner.journal_failed(error))?;
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                inner.take_up(record).await?;
+            }
+            inner.hold_back_for_store().await?;
+        }
+        let recovery = journal.recovery();
+        for damage in &recovery.damage {
+            tracing::warn!(
+                journal.file = damage.file,
+                journal.offset = damage.offset,
+                journal.bytes = damage.bytes,
+                is_tail = damage.is_tail,
+                "a stretch of the journal cannot be read"
+            );
+        }
+        pipeline.flush().await?;
+        if recovery.records > 0 || !recovery.damage.is_empty() {
+            inner.begin_trimming(&*journal, true).map_err(|error| inner.journal_failed(error))?;
+        }
+        Ok((pipeline, recovery))
+    }
+}
+
+impl Inner {
+    /// Lets an engine go through a record again, unless the store is further.
+    async fn take_up(&self, record: JournalRecord) -> Result<(), IngestError> {
+        let JournalRecord { instrument, rules, issued, event } = record;
+        let slot = match self.slot(&instrument) {
+            Some(slot) => slot,
+            None => self.load(&instrument, rules, false).await?,
+        };
+        let sinks = Sinks { journal: None, ..self.sinks() };
+        let reached = slot.lock().engine.issued();
+        let is_new = issued > reached;
+        let count = |rows: &_| self.summary.lock().count_rows(rows);
+        match event {
+            // Of what the store has, books alone are needed: their levels are rebuilt from messages.
+            JournalEvent::Message(message) if issued >= reached || is_of_a_book(&message.payload) => {
+                self.ingest_into(&slot, &message, "journal", sinks).await?;
+            }
+            JournalEvent::Message(_) => {}
+            JournalEvent::Book(book) => slot.lock().engine.rebuild_book(&book),
+            JournalEvent::TakenIn(imports) if is_new => {
+                let taken = slot.lock().take_in(imports, sinks, count);
+                taken.map_err(|error| self.journal_failed(error))?;
+            }
+            JournalEvent::EndOfFeed if is_new => {
+                let ended = slot.lock().end_of_feed(sinks, count);
+                ended.map_err(|error| self.journal_failed(error))?;
+            }
+            JournalEvent::TakenIn(_) | JournalEvent::EndOfFeed => {}
+        }
+        Ok(())
+    }
+
+    /// Notes a failure of the journal: nothing may be taken in any more, since it could not be kept.
+    pub(crate) fn journal_failed(&self, error: JournalError) -> IngestError {
+        let error = IngestError::Journal(Arc::new(error));
+        self.fail(&error);
+        self.progress.notify_waiters();
+        error
+    }
+
+    /// Waits until the journal has everything of an instrument on the disk, and shows it to the cache.
+    pub(crate) async fn settle(&self, slot: &SharedSlot) -> Result<(), IngestError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let Some(position) = slot.lock().journaled() else { return Ok(()) };
+        journal.synced(position).await.map_err(|error| self.journal_failed(error))?;
+        slot.lock().publish_until(position, self.cache.as_deref());
+        Ok(())
+    }
+
+    /// The same for one instrument by its name.
+    pub(crate) async fn settle_one(&self, instrument: &Instrument) -> Result<(), IngestError> {
+        match self.slot(instrument) {
+            Some(slot) => self.settle(&slot).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for every instrument.
+    pub(crate) async fn settle_all(&self) -> Result<(), IngestError> {
+        if self.journal.is_some() {
+            for slot in self.all_slots() {
+                self.settle(&slot).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go what the store has, piece by piece.
+    pub(crate) fn trim_journal(&self) -> Result<(), IngestError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let is_due = journal.segment_bytes() >= self.config.journal_segment_bytes;
+        let is_full = journal.bytes() >= self.config.max_journal_bytes / 2;
+        let (over, is_under_way) = {
+            let mut trimming = self.trimming.lock();
+            let over = trimming.take_if(|trimming| trimming.is_over());
+            (over, trimming.is_some())
+        };
+        let trimmed = match over {
+            Some(trimming) => journal.trim(trimming.segment),
+            None if !is_under_way && (is_due || is_full) => {
+                // Better a book that a crash would cut short than a feed that stands still.
+                self.begin_trimming(&**journal, is_full)
+            }
+            None => Ok(()),
+        };
+        trimmed.map_err(|error| self.journal_failed(error))?;
+        self.progress.notify_waiters();
+        Ok(())
+    }
+
+    /// Begins a segment from which all instruments can go on.
+    fn begin_trimming(&self, journal: &dyn Journal, in_any_case: bool) -> Result<(), JournalError> {
+        let can_begin = |slot: &SharedSlot| slot.lock().engine.can_begin_here();
+        if !in_any_case && !self.all_slots().iter().all(can_begin) {
+            return Ok(());
+        }
+        let segment = journal.rotate()?;
+        let mut awaited = Vec::new();
+        // Those that came to the journal before are all among them now.
+        for slot in self.all_slots() {
+            let stamp = slot.lock().begin_journal_here(journal)?;
+            awaited.extend(stamp.map(|stamp| (slot, stamp)));
+        }
+        *self.trimming.lock() = Some(Trimming { segment, awaited });
+        Ok(())
+    }
+}
+
+impl Trimming {
+    fn is_over(&self) -> bool {
+        self.awaited.iter().all(|(slot, stamp)| slot.lock().durable() >= Some(*stamp))
+    }
+}
+
+fn is_of_a_book(payload: &Payload) -> bool {
+    matches!(payload, Payload::BookDiff(_) | Payload::BookSnapshot(_) | Payload::BookState(_))
+}

@@ -1,0 +1,269 @@
+//! Crashes at any message: with the journal nothing is lost, nothing doubled, and no stamp is another one.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use onetape_domain::instrument::Instrument;
+use onetape_domain::message::FeedMessage;
+use onetape_domain::time::Timestamp;
+use onetape_domain::venue::VenueRules;
+use onetape_ingestion::{DataIngestionPipeline, IngestError, PipelineConfig};
+use onetape_journal::{FileJournal, JournalOptions};
+use onetape_memory::{MemoryCache, MemoryStore};
+use onetape_ports::{
+    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery, MarketStore,
+};
+use onetape_testkit::clock::ManualClock;
+use onetape_testkit::dump::{dump, first_difference};
+use onetape_testkit::generator::{Ids, Market, Rng};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+const RULES: VenueRules = VenueRules::BINANCE_SPOT;
+
+fn instruments() -> [Instrument; 2] {
+    ["binance:ETH/USDT", "binance:BTC/USDT"].map(|name| name.parse().expect("instrument"))
+}
+
+/// Two markets, their messages in turn.
+fn messages(seconds: u32, ids: Ids, snapshot_every: u32) -> Vec<FeedMessage> {
+    let [a, b] = instruments().map(|instrument| {
+        let seed = instrument.to_string().len() as u64;
+        Market { seconds, ids, snapshot_every, ..Market::new(instrument, seed) }.messages()
+    });
+    let mut all: Vec<FeedMessage> = a.into_iter().chain(b).collect();
+    all.sort_by_key(|message| message.received_at);
+    all
+}
+
+/// Rows are written when the test says so, and the journal is let go in small pieces.
+fn config() -> PipelineConfig {
+    PipelineConfig {
+        batch_size: usize::MAX,
+        max_pending_rows: usize::MAX,
+        flush_interval: Duration::from_millis(80),
+        journal_segment_bytes: 4_096,
+        ..PipelineConfig::default()
+    }
+}
+
+fn journal(folder: &Path) -> Arc<dyn Journal> {
+    Arc::new(FileJournal::open(folder, JournalOptions::default()).expect("a journal"))
+}
+
+/// A process: a pipeline over a store that outlives it, with a journal in a folder.
+struct Process {
+    pipeline: DataIngestionPipeline,
+    folder: TempDir,
+    recovery: JournalRecovery,
+}
+
+impl Process {
+    async fn start(store: &Arc<MemoryStore>, folder: TempDir) -> Self {
+        let store: Arc<dyn MarketStore> = store.clone();
+        let cache: Arc<dyn HotCache> = Arc::new(MemoryCache::default());
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_723_161_600_000_000)));
+        let journal = journal(folder.path());
+        let started =
+            DataIngestionPipeline::start_with_journal(store, Some(cache), clock, journal, config()).await;
+        let (pipeline, recovery) = started.expect("started");
+        Self { pipeline, folder, recovery }
+    }
+
+    /// The folder as a crash leaves it: what was written, and nothing of what was not.
+    fn crash(self) -> TempDir {
+        let image = tempfile::tempdir().expect("folder");
+        // A segment may be let go meanwhile.
+        for entry in fs::read_dir(self.folder.path()).expect("folder").flatten() {
+            let _ = fs::copy(entry.path(), image.path().join(entry.file_name()));
+        }
+        std::mem::forget(self.pipeline);
+        image
+    }
+}
+
+async fn tables(store: &MemoryStore) -> String {
+    let mut all = String::new();
+    for instrument in instruments() {
+        all.push_str(&dump(store, &instrument).await.expect("dump"));
+    }
+    all
+}
+
+async fn undisturbed(messages: &[FeedMessage], rules: VenueRules) -> String {
+    let store = Arc::new(MemoryStore::default());
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    for message in messages {
+        process.pipeline.ingest(message, rules).await.expect("taken in");
+    }
+    process.pipeline.end_of_feed().await.expect("ended");
+    tables(&store).await
+}
+
+/// Runs messages with crashes at random places, writing to the store now and then, and delivering some again.
+async fn crashing(messages: &[FeedMessage], rules: VenueRules, seed: u64) -> (String, u64) {
+    let mut random = Rng::new(seed);
+    let store = Arc::new(MemoryStore::default());
+    let mut process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    let (mut next, mut recovered) = (0, 0);
+    while next < messages.len() {
+        process.pipeline.ingest(&messages[next], rules).await.expect("taken in");
+        next += 1;
+        match random.between(0, 200) {
+            0..4 => process.pipeline.flush().await.expect("written"),
+            4 => {
+                process = Process::start(&store, process.crash()).await;
+                recovered += process.recovery.records;
+                assert!(process.recovery.damage.is_empty(), "{:?}", process.recovery);
+                next -= usize::try_from(random.between(0, 10)).expect("few").min(next);
+            }
+            _ => {}
+        }
+    }
+    process.pipeline.end_of_feed().await.expect("ended");
+    (tables(&store).await, recovered)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn crashes_change_nothing(
+        seed in any::<u64>(),
+        ids in prop::sample::select(vec![Ids::Contiguous, Ids::Text]),
+        snapshot_every in prop::sample::select(vec![0_u32, 7]),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+        runtime.block_on(async {
+            let messages = messages(20, ids, snapshot_every);
+            let want = undisturbed(&messages, RULES).await;
+            let (got, recovered) = crashing(&messages, RULES, seed).await;
+            prop_assert!(got == want, "{:?}", first_difference(&got, &want));
+            prop_assert!(recovered > 0 || seed % 2 == 0, "no crash had anything to give back");
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_has_is_let_go_and_the_rest_is_enough_to_go_on() {
+    let all = messages(40, Ids::Contiguous, 0);
+    let store = Arc::new(MemoryStore::default());
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    let mut largest = 0;
+    for (at, message) in all.iter().enumerate() {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+        if at % 50 == 0 {
+            process.pipeline.flush().await.expect("written");
+        }
+        let sizes = fs::read_dir(process.folder.path()).expect("folder").flatten();
+        let bytes: u64 = sizes.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+        largest = largest.max(bytes);
+    }
+    let folder = process.crash();
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).expect("folder").flatten().map(|entry| entry.file_name()).collect();
+    let first = format!("{:020}.journal", 1);
+    assert!(!names.iter().any(|name| *name == *first), "the first segment is still there: {names:?}");
+    assert!(largest < 2_000_000, "{largest} bytes");
+    let process = Process::start(&store, folder).await;
+    process.pipeline.end_of_feed().await.expect("ended");
+    let got = tables(&store).await;
+    let want = undisturbed(&all, RULES).await;
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}
+
+/// A disk that never comes to an end with what it was given.
+#[derive(Debug)]
+struct Stuck;
+
+impl std::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a journal that is stuck")
+    }
+}
+
+#[async_trait]
+impl Journal for Stuck {
+    async fn recovered(&self, _: usize) -> Result<Vec<JournalRecord>, JournalError> {
+        Ok(Vec::new())
+    }
+    fn recovery(&self) -> JournalRecovery {
+        JournalRecovery::default()
+    }
+    fn append(&self, _: JournalEntry<'_>) -> Result<u64, JournalError> {
+        Ok(1)
+    }
+    async fn synced(&self, _: u64) -> Result<(), JournalError> {
+        std::future::pending().await
+    }
+    fn rotate(&self) -> Result<u64, JournalError> {
+        Ok(1)
+    }
+    fn trim(&self, _: u64) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn bytes(&self) -> u64 {
+        0
+    }
+    fn segment_bytes(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_shown_or_stored_before_the_journal_has_it() {
+    let store = Arc::new(MemoryStore::default());
+    let cache = Arc::new(MemoryCache::default());
+    let (pipeline, _) = DataIngestionPipeline::start_with_journal(
+        store.clone(),
+        Some(cache.clone()),
+        Arc::new(ManualClock::new(Timestamp::from_micros(1_723_161_600_000_000))),
+        Arc::new(Stuck),
+        config(),
+    )
+    .await
+    .expect("started");
+    let all = messages(1, Ids::Contiguous, 0);
+    let taken = tokio::time::timeout(Duration::from_millis(50), pipeline.ingest(&all[0], RULES)).await;
+    assert!(taken.is_err(), "it was acknowledged");
+    let written = tokio::time::timeout(Duration::from_millis(50), pipeline.flush()).await;
+    assert!(written.is_err(), "it was written");
+    assert!(pipeline.issued(&all[0].instrument).is_some(), "the engine has it");
+    assert_eq!(cache.issued(&all[0].instrument), None);
+    assert_eq!(store.flushed(&all[0].instrument).await.expect("asked"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_fails_stops_the_pipeline_and_keeps_what_it_acknowledged() {
+    let store = Arc::new(MemoryStore::default());
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    let all = messages(3, Ids::Contiguous, 0);
+    let half = all.len() / 2;
+    for message in &all[..half] {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    // The next segment cannot be made: something of its name is there.
+    let taken = (2..50).map(|number| process.folder.path().join(format!("{number:020}.journal")));
+    taken.for_each(|path| drop(fs::create_dir(path)));
+    let mut failure = None;
+    for message in all[half..].iter().cycle().take(100_000) {
+        process.pipeline.flush().await.ok();
+        if let Err(error) = process.pipeline.ingest(message, RULES).await {
+            failure = Some(error);
+            break;
+        }
+    }
+    let failure = failure.expect("a segment that cannot be made is noticed");
+    assert!(matches!(failure, IngestError::Journal(_)), "{failure:?}");
+    let process = Process::start(&store, process.crash()).await;
+    for message in &all {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    process.pipeline.end_of_feed().await.expect("ended");
+    let (got, want) = (tables(&store).await, undisturbed(&all, RULES).await);
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}

@@ -1,0 +1,3 @@
+//! The pipeline with its journal.
+
+mod journal;
