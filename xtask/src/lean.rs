@@ -5,8 +5,16 @@ use anyhow::{Context, Result, bail};
 use crate::workspace;
 
 /// Crates that other features bring, by the beginning of their names. `-sys` is a name's end for C, `cc` compiles it.
-const UNWANTED: &[&str] =
-    &["sqlx", "ta-lib", "zstd", "flate2", "onetape-sqlite", "onetape-timescale", "onetape-exchanges"];
+const UNWANTED: &[&str] = &[
+    "sqlx",
+    "ta-lib",
+    "zstd",
+    "flate2",
+    "onetape-sqlite",
+    "onetape-timescale",
+    "onetape-exchanges",
+    "onetape-journal",
+];
 
 /// What the smallest build has and should not, in words.
 pub fn check_smallest_build() -> Result<Vec<String>> {

@@ -36,7 +36,8 @@ async fn main() -> Outcome<()> {
     };
     let all = market.messages();
     let is_trade = |message: &&FeedMessage| matches!(message.payload, Payload::Trades(_));
-    let is_book = |message: &&FeedMessage| matches!(message.payload, Payload::BookDiff(_) | Payload::BookSnapshot(_));
+    let is_book =
+        |message: &&FeedMessage| matches!(message.payload, Payload::BookDiff(_) | Payload::BookSnapshot(_));
     let kinds: [(&str, Vec<FeedMessage>); 3] = [
         ("trades", all.iter().filter(is_trade).cloned().collect()),
         ("books", all.iter().filter(is_book).cloned().collect()),
