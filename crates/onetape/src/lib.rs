@@ -25,7 +25,11 @@
 #![warn(missing_docs)]
 
 mod admin;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 mod error;
+#[cfg(feature = "export")]
+mod export;
 #[cfg(feature = "timescale")]
 mod maintenance;
 mod open;
@@ -37,6 +41,8 @@ pub use admin::{
 #[cfg(feature = "timescale")]
 pub use admin::{Examined, Maintenance, doctor};
 pub use error::OpenError;
+#[cfg(feature = "export")]
+pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};
 #[cfg(feature = "timescale")]
 pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};

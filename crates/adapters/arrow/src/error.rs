@@ -35,5 +35,5 @@ pub enum BatchError<E: std::error::Error + 'static> {
     Rows(#[source] E),
     /// A row has no place in the table.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    Unfit(#[from] Box<Unfit>),
 }

@@ -59,7 +59,7 @@ where
     let parts = (Box::pin(chunks), encoder, instrument, 0_u64);
     let inner = stream::try_unfold(parts, |(mut chunks, encoder, instrument, before)| async move {
         let Some(rows) = chunks.try_next().await? else { return Ok(None) };
-        let batch = encoder.encode(&instrument, before, &rows).map_err(|unfit| BatchError::Unfit(*unfit))?;
+        let batch = encoder.encode(&instrument, before, &rows).map_err(BatchError::Unfit)?;
         Ok(Some((batch, (chunks, encoder, instrument, before + rows.len() as u64))))
     });
     BatchStream { schema, inner: inner.boxed() }

@@ -104,8 +104,11 @@ impl Staging {
 /// Whether the dataset is in its place or was given up: what is left of it goes.
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What cannot be removed is hidden, and taken over by the next one.
-        let _ = fs::remove_dir_all(&self.folder);
+        // What was there before, and could not be put back, waits for the next one.
+        if self.target.exists() || !self.folder.join("old").exists() {
+            // What cannot be removed is hidden, and taken over by the next one.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
