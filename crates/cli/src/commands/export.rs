@@ -27,11 +27,13 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<()> {
         }));
         loop {
             tokio::select! {
-                summary = &mut exported => break Some(summary),
-                // From there on it is a matter of a moment, and what is done is not called interrupted.
+                // Listened for before anything is begun.
+                biased;
+                // Once all is read it is a matter of a moment, and what is done is not called interrupted.
                 interrupt = tokio::signal::ctrl_c() => if interrupt.is_ok() && !all_read.load(Ordering::Relaxed) {
                     break None;
                 },
+                summary = &mut exported => break Some(summary),
             }
         }
     };
