@@ -126,6 +126,32 @@ mod tests {
         assert_eq!(check(&Edge { kind: Kind::Test, ..edge }), None);
     }
 
+    /// Names of the crates that a build of the facade compiles.
+    fn compiled(features: &[&str]) -> Vec<String> {
+        let output = std::process::Command::new(env!("CARGO"))
+            .current_dir(workspace::root())
+            .args(["tree", "--locked", "--package", "onetape", "--edges", "normal,build", "--prefix", "none"])
+            .args(["--format", "{p}", "--no-default-features"])
+            .args(features)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn arrow_is_built_by_those_who_ask_for_it() {
+        let arrow = |name: &&String| name.starts_with("arrow-") || name.contains("parquet");
+        for features in [&[][..], &["--features", "default"], &["--features", "sqlite"]] {
+            assert_eq!(compiled(features).iter().find(arrow), None, "{features:?}");
+        }
+        let batches = compiled(&["--features", "arrow"]);
+        assert!(batches.iter().any(|name| name == "arrow-array"));
+        assert!(!batches.iter().any(|name| name == "parquet" || name == "arrow-ipc"), "files are `export`");
+        assert!(compiled(&["--features", "export"]).iter().any(|name| name == "parquet"));
+    }
+
     #[test]
     fn a_crate_without_a_layer_is_found() {
         let edge =

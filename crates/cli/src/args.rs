@@ -1,5 +1,8 @@
 //! The command line's grammar and its help texts.
 
+#[cfg(feature = "export")]
+pub(crate) mod export;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +34,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Ask a store what was known
     Query(QueryArgs),
+    /// Write a table to Parquet, Arrow or CSV files
+    #[cfg(feature = "export")]
+    Export(export::ExportArgs),
     /// Set up, migrate or inspect a store
     Db(DbArgs),
     /// Drop what is old enough; on TimescaleDB also refresh aggregates, compress, and check candles against their parts

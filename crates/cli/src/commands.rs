@@ -3,6 +3,8 @@
 pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+#[cfg(feature = "export")]
+pub(crate) mod export;
 pub(crate) mod maintain;
 pub(crate) mod query;
 pub(crate) mod replay;

@@ -52,6 +52,8 @@ async fn run(command: Command) -> anyhow::Result<u64> {
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Replay(args) => commands::replay::run(args).await,
         Command::Query(args) => commands::query::run(args).await.map(|()| 0),
+        #[cfg(feature = "export")]
+        Command::Export(args) => commands::export::run(args).await.map(|()| 0),
         Command::Db(args) => commands::db::run(args).await.map(|()| 0),
         Command::Maintain(args) => commands::maintain::run(args).await.map(|()| 0),
         Command::Doctor(args) => commands::doctor::run(args).await.map(|()| 0),

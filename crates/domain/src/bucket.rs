@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::book::{BookLevel, BookSnapshot};
 use crate::decimal::{self, Price, Quantity};
+use crate::time::Timestamp;
 use crate::violation::Violations;
 
 /// Instruments priced at least this much use [`DEFAULT_SIZE`].
@@ -36,6 +37,25 @@ pub struct PriceBucket {
     pub bid_count: u32,
     /// Number of ask levels.
     pub ask_count: u32,
+}
+
+/// A bucket together with the sample it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SampledBucket {
+    /// Start of the second the sample is labelled with.
+    pub second: Timestamp,
+    /// The sample's stamp.
+    pub available_at: Timestamp,
+    /// The bucket.
+    pub bucket: PriceBucket,
+}
+
+impl SampledBucket {
+    /// Buckets of a snapshot with its second and stamp, cheapest first.
+    pub fn of(snapshot: &BookSnapshot) -> Vec<Self> {
+        let (second, available_at) = (snapshot.second(), snapshot.available_at());
+        PriceBucket::of(snapshot).into_iter().map(|bucket| Self { second, available_at, bucket }).collect()
+    }
 }
 
 /// With the imbalance, as the seed's table has it.

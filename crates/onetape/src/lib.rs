@@ -93,7 +93,11 @@
 #![warn(missing_docs)]
 
 mod admin;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 mod error;
+#[cfg(feature = "export")]
+mod export;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod open;
@@ -105,6 +109,8 @@ pub use admin::{
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use admin::{Examined, Maintenance, doctor};
 pub use error::OpenError;
+#[cfg(feature = "export")]
+pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use maintenance::{AuditScope, DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};

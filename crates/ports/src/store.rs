@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::TapeBatch;
 use onetape_domain::clock::InstrumentClock;
@@ -92,7 +92,7 @@ pub trait BookStore: Display + Debug + Send + Sync + 'static {
 
     /// Stored buckets with second and stamp of their sample, by second, stamp and price; superseded
     /// partial samples are left out.
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)>;
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket>;
 }
 
 /// Reads imbalances.

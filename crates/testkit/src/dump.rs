@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::canonical;
 use onetape_domain::clock::InstrumentClock;
@@ -25,7 +25,7 @@ pub(crate) struct Tables {
     pub(crate) superseded: Vec<SupersededCandle>,
     pub(crate) trades: Vec<Trade>,
     pub(crate) books: Vec<Arc<BookSnapshot>>,
-    pub(crate) buckets: Vec<(Timestamp, PriceBucket)>,
+    pub(crate) buckets: Vec<SampledBucket>,
     pub(crate) imbalances: Vec<Imbalances>,
     pub(crate) coverage: Vec<CoverageRow>,
     pub(crate) clock: Option<InstrumentClock>,

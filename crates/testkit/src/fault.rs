@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::TapeBatch;
 use onetape_domain::clock::InstrumentClock;
@@ -195,7 +195,7 @@ impl<S: MarketStore + ?Sized> BookStore for FaultStore<S> {
         self.call("last_book", self.inner.last_book(instrument, as_of)).await
     }
 
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {
         self.stream("stream_buckets", self.inner.stream_buckets(query))
     }
 }

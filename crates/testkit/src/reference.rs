@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::{CandleChange, Changes};
 use onetape_domain::clock::InstrumentClock;
@@ -162,15 +162,13 @@ impl Reference {
     }
 
     /// The buckets of the samples shown at an instant.
-    pub fn buckets(&self, as_of: Timestamp) -> Vec<(Timestamp, PriceBucket)> {
-        let of =
-            |book: Arc<BookSnapshot>| PriceBucket::of(&book).into_iter().map(move |row| (book.second(), row));
-        self.books(as_of, false).into_iter().flat_map(of).collect()
+    pub fn buckets(&self, as_of: Timestamp) -> Vec<SampledBucket> {
+        self.books(as_of, false).iter().flat_map(|book| SampledBucket::of(book)).collect()
     }
 
     /// The answer to a query of buckets.
-    pub fn select_buckets(&self, query: &TimeQuery) -> Vec<(Timestamp, PriceBucket)> {
-        select(self.buckets(query.as_of), query.selection, |row, range| range.contains(row.0))
+    pub fn select_buckets(&self, query: &TimeQuery) -> Vec<SampledBucket> {
+        select(self.buckets(query.as_of), query.selection, |row, range| range.contains(row.second))
     }
 
     /// Imbalances known at an instant, by second.

@@ -36,6 +36,11 @@ pub enum Kind {
     Test,
 }
 
+/// Crates of Arrow and Parquet: what is built on the inner layers must not have to build them.
+fn is_arrow(name: &str) -> bool {
+    name == "parquet" || name == "arrow" || name.starts_with("arrow-")
+}
+
 /// Crates that bring I/O or a runtime, which the innermost layer does without.
 const NOT_IN_DOMAIN: &[&str] = &["tokio", "sqlx", "tracing", "async-trait", "futures", "reqwest", "axum"];
 
@@ -82,6 +87,8 @@ impl Layer {
     /// Whether this layer may depend on a crate from outside the workspace.
     pub fn may_use_outside(self, name: &str, kind: Kind) -> bool {
         match (self, kind) {
+            // Columns are one adapter's business.
+            (layer, Kind::Build) if is_arrow(name) => layer == Adapter,
             (Domain, Kind::Build) => !NOT_IN_DOMAIN.contains(&name),
             (Testkit, Kind::Build) => name != "sqlx",
             _ => true,
@@ -95,8 +102,8 @@ impl Layer {
             Ports => "ports uses domain only",
             Adapter => "adapters use domain and ports, never one another",
             App => "app crates use domain and ports, never an adapter",
-            Facade => "the facade uses anything but testdb and what is built on it",
-            Server | Cli => "it uses anything but testdb",
+            Facade => "the facade uses anything but testdb and what is built on it, and Arrow by its adapter",
+            Server | Cli => "it uses anything but testdb, and Arrow by its adapter",
             Testkit => "testkit uses domain and ports, and no sqlx",
             Testdb => "testdb knows no other onetape crate",
             Xtask => "nothing to depend on there",
@@ -112,6 +119,7 @@ mod tests {
     fn folders_have_layers() {
         assert_eq!(Layer::of_folder("crates/adapters/timescale"), Some(Adapter));
         assert_eq!(Layer::of_folder("crates/adapters/sqlite"), Some(Adapter));
+        assert_eq!(Layer::of_folder("crates/adapters/arrow"), Some(Adapter));
         assert_eq!(Layer::of_folder("crates/app/provider"), Some(App));
         assert_eq!(Layer::of_folder("crates/onetape"), Some(Facade));
         assert_eq!(Layer::of_folder("crates/adapters"), None);
@@ -152,5 +160,15 @@ mod tests {
         assert!(!Domain.may_use_outside("tokio", Kind::Build) && Domain.may_use_outside("tokio", Kind::Test));
         assert!(Domain.may_use_outside("chrono", Kind::Build) && Ports.may_use_outside("tokio", Kind::Build));
         assert!(!Testkit.may_use_outside("sqlx", Kind::Build));
+    }
+    #[test]
+    fn columns_are_an_adapters_business() {
+        for name in ["arrow-array", "arrow", "parquet"] {
+            assert!(Adapter.may_use_outside(name, Kind::Build));
+            for layer in [Domain, Ports, App, Testkit, Facade, Cli] {
+                assert!(!layer.may_use_outside(name, Kind::Build), "{layer:?} {name}");
+            }
+        }
+        assert!(Facade.may_use_outside("parquet", Kind::Test));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onetape_domain::book::{BookSnapshot, BookSnapshotParts, SampleFlags};
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_ports::store::RowStream;
@@ -111,7 +111,7 @@ impl BookStore for SqliteStore {
         session.finish(found).await
     }
 
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {
         pages::stream(self.readers(), READ, Buckets::new(query))
     }
 }

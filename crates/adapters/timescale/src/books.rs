@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onetape_domain::book::{BookSnapshot, BookSnapshotParts, SampleFlags};
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::{PriceBucket, SampledBucket};
 use onetape_domain::decimal::{Price, Quantity};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{Timeframe, Timestamp};
@@ -109,13 +109,22 @@ row! {
         ask_volume: Num,
         bid_count: i32,
         ask_count: i32,
+        available_at: Micros,
     }
 }
 
 impl BucketRow {
-    fn into_bucket(self) -> Result<(Timestamp, PriceBucket), Violations> {
-        let Self { timestamp, price_bucket, bucket_size, bid_volume, ask_volume, bid_count, ask_count } =
-            self;
+    fn into_bucket(self) -> Result<SampledBucket, Violations> {
+        let Self {
+            timestamp,
+            price_bucket,
+            bucket_size,
+            bid_volume,
+            ask_volume,
+            bid_count,
+            ask_count,
+            available_at,
+        } = self;
         let bucket = PriceBucket {
             price: price_bucket.0,
             size: Price::try_new("bucket.size", bucket_size.0)?,
@@ -124,7 +133,7 @@ impl BucketRow {
             bid_count: natural("bucket.bid_count", bid_count)?,
             ask_count: natural("bucket.ask_count", ask_count)?,
         };
-        Ok((timestamp.0, bucket))
+        Ok(SampledBucket { second: timestamp.0, available_at: available_at.0, bucket })
     }
 }
 
@@ -149,7 +158,7 @@ impl BookStore for TimescaleStore {
         Ok(book)
     }
 
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {
         let instrument = query.instrument.clone();
         let prepare = move |bounds: &Bounds| BUCKETS.request(&query, bounds);
         cursor::rows(self.readers(), READ_BUCKETS, instrument, prepare, decode_bucket)
@@ -238,7 +247,7 @@ fn decode(row: &PgRow) -> Result<Arc<BookSnapshot>, StoreError> {
     row.into_book().map_err(broken_row(READ))
 }
 
-fn decode_bucket(row: &PgRow) -> Result<(Timestamp, PriceBucket), StoreError> {
+fn decode_bucket(row: &PgRow) -> Result<SampledBucket, StoreError> {
     let row = BucketRow::read(&mut Columns::new(row)).map_err(failed(READ_BUCKETS))?;
     row.into_bucket().map_err(broken_row(READ_BUCKETS))
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: QueryArgs) -> anyhow::Result<()> {
 }
 
 /// Opens a store that is there: a question makes no file.
-async fn ask(store: &str) -> anyhow::Result<Onetape> {
+pub(super) async fn ask(store: &str) -> anyhow::Result<Onetape> {
     if let StoreUrl::Sqlite(path) = store.parse()?
         && !path.exists()
     {

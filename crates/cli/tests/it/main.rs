@@ -3,11 +3,15 @@ mod bad_input;
 mod delayed;
 mod demo;
 mod doctor;
+#[cfg(feature = "export")]
+mod export;
 mod file;
 mod golden;
 mod journaled;
 mod killed;
 mod live;
 mod maintain;
+#[cfg(feature = "export")]
+mod python;
 mod support;
 mod tables;

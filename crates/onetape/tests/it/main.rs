@@ -1,5 +1,7 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
+#[cfg(feature = "export")]
+mod exports;
 mod imports;
 mod indicators;
 #[cfg(feature = "timescale")]

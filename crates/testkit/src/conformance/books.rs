@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use onetape_domain::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::change::Changes;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::time::Timestamp;
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case!(
             stored_buckets_are_those_of_the_snapshot,
-            "Stored buckets by second, stamp and price equal PriceBucket::of."
+            "Stored buckets by second, stamp and price equal SampledBucket::of."
         ),
         case!(
             buckets_of_superseded_partials_are_left_out,
@@ -216,10 +216,7 @@ async fn a_book_keeps_every_level_and_field(store: Arc<dyn MarketStore>) -> Verd
     same("read", &read(&*store, &query(ALL, Timestamp::LATEST)).await?, &books)
 }
 
-async fn buckets(
-    store: &dyn MarketStore,
-    query: &TimeQuery,
-) -> Result<Vec<(Timestamp, PriceBucket)>, Failure> {
+async fn buckets(store: &dyn MarketStore, query: &TimeQuery) -> Result<Vec<SampledBucket>, Failure> {
     Ok(store.stream_buckets(query.clone()).try_collect().await?)
 }
 
@@ -231,11 +228,8 @@ async fn stored_buckets_are_those_of_the_snapshot(store: Arc<dyn MarketStore>) -
         same(&format!("all as of {as_of}"), &buckets(&*store, &all).await?, &model.buckets(as_of))?;
         let (start, end) = (at(-20), at(-10));
         let some = TimeQuery { selection: range(start, end), as_of, ..everything() };
-        let expected: Vec<_> = model
-            .buckets(as_of)
-            .into_iter()
-            .filter(|(second, _)| *second >= start && *second < end)
-            .collect();
+        let expected: Vec<_> =
+            model.buckets(as_of).into_iter().filter(|row| row.second >= start && row.second < end).collect();
         same(&format!("[{start}, {end}) as of {as_of}"), &buckets(&*store, &some).await?, &expected)?;
     }
     Ok(())
@@ -248,8 +242,7 @@ async fn buckets_of_superseded_partials_are_left_out(store: Arc<dyn MarketStore>
     write(&*store, at(30), Changes { books, ..Changes::default() }).await?;
     for (as_of, of) in [(at(30).plus(-1), partial), (at(30), complete)] {
         let query = TimeQuery { as_of, ..everything() };
-        let expected: Vec<_> = PriceBucket::of(&of).into_iter().map(|bucket| (at(10), bucket)).collect();
-        same(&format!("as of {as_of}"), &buckets(&*store, &query).await?, &expected)?;
+        same(&format!("as of {as_of}"), &buckets(&*store, &query).await?, &SampledBucket::of(&of))?;
     }
     Ok(())
 }

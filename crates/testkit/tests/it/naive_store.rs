@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::clock::InstrumentClock;
@@ -261,7 +261,7 @@ impl BookStore for NaiveStore {
         }))
     }
 
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {
         self.rows(&query.instrument, |model| model.select_buckets(&query))
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::SampledBucket;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{BookQuery, BookStore, RowStream, Selection, StoreError, TimeQuery};
@@ -29,7 +29,7 @@ impl BookStore for MemoryStore {
         Ok(self.read(instrument, |tape| tape.last_book(as_of)).flatten())
     }
 
-    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, (Timestamp, PriceBucket)> {
+    fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {
         let rows = self.read(&query.instrument, |tape| tape.select_buckets(query.selection, query.as_of));
         stream::iter(rows.into_iter().flatten().map(Ok)).boxed()
     }
@@ -72,8 +72,8 @@ impl Tape {
         }
     }
 
-    fn select_buckets(&self, selection: Selection, as_of: Timestamp) -> Rows<(Timestamp, PriceBucket)> {
-        let of = |book: Book| PriceBucket::of(&book).into_iter().map(move |bucket| (book.second(), bucket));
+    fn select_buckets(&self, selection: Selection, as_of: Timestamp) -> Rows<SampledBucket> {
+        let of = |book: Book| SampledBucket::of(&book);
         match selection {
             Selection::Range(range) => {
                 Box::new(self.seconds(range.start(), range.end(), as_of, false).flatten().flat_map(of))

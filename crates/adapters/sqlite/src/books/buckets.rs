@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onetape_domain::book::BookSnapshot;
-use onetape_domain::bucket::PriceBucket;
+use onetape_domain::bucket::{PriceBucket, SampledBucket};
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_ports::{Selection, StoreError, TimeQuery};
 use sqlx::SqliteConnection;
@@ -15,8 +15,6 @@ use crate::bounds::Bounds;
 use crate::error::failed;
 use crate::keyset::Keyset;
 use crate::pages::Pages;
-
-type Row = (Timestamp, PriceBucket);
 
 /// Pages of buckets.
 pub(super) struct Buckets {
@@ -86,18 +84,19 @@ async fn first_of_last(
 
 #[async_trait]
 impl Pages for Buckets {
-    type Row = Row;
+    type Row = SampledBucket;
 
-    async fn next(&mut self, connection: &mut SqliteConnection) -> Result<Option<Vec<Row>>, StoreError> {
+    async fn next(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Vec<SampledBucket>>, StoreError> {
         if self.books.is_none() {
             self.books = self.open(connection).await?;
         }
         let Some(books) = &mut self.books else { return Ok(None) };
         let Some(rows) = books.next(connection).await? else { return Ok(None) };
-        let of = |book: Arc<BookSnapshot>| {
-            PriceBucket::of(&book).into_iter().map(move |bucket| (book.second(), bucket))
-        };
-        let mut page: Vec<Row> = decode(&rows)?.into_iter().flat_map(of).collect();
+        let mut page: Vec<SampledBucket> =
+            decode(&rows)?.iter().flat_map(|book| SampledBucket::of(book)).collect();
         page.drain(..self.skip.min(page.len()));
         self.skip = 0;
         Ok(Some(page))

@@ -1,6 +1,6 @@
 //! Columns of each kind of row.
 
-use onetape::domain::bucket::PriceBucket;
+use onetape::domain::bucket::SampledBucket;
 use onetape::domain::coverage::CoverageRow;
 use onetape::domain::decimal::canonical;
 use onetape::domain::imbalance::Imbalances;
@@ -93,7 +93,7 @@ pub(crate) const IMBALANCES: Columns<Imbalances> = Columns {
     json: value,
 };
 
-pub(crate) const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
+pub(crate) const BUCKETS: Columns<SampledBucket> = Columns {
     header: &[
         "timestamp",
         "price_bucket",
@@ -104,7 +104,7 @@ pub(crate) const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
         "ask_count",
         "imbalance",
     ],
-    fields: |(second, bucket)| {
+    fields: |SampledBucket { second, bucket, .. }| {
         vec![
             second.to_string(),
             canonical(bucket.price),
@@ -116,7 +116,7 @@ pub(crate) const BUCKETS: Columns<(Timestamp, PriceBucket)> = Columns {
             bucket.imbalance().map(canonical).unwrap_or_default(),
         ]
     },
-    json: |(second, bucket)| {
+    json: |SampledBucket { second, bucket, .. }| {
         let mut object = value(bucket);
         object["second"] = json!(second);
         object["imbalance"] = json!(bucket.imbalance().map(canonical));

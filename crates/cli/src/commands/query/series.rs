@@ -1,8 +1,7 @@
 //! Queries that give rows.
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use onetape::domain::book::BookSnapshot;
-use onetape::domain::bucket::PriceBucket;
+use onetape::domain::bucket::SampledBucket;
 use onetape::domain::time::SECOND;
 use onetape::ports::{BookQuery, CandleQuery, Knowledge, Selection, TimeQuery};
 use onetape::prelude::*;
@@ -58,13 +57,8 @@ pub(crate) async fn buckets(args: BucketsArgs) -> anyhow::Result<()> {
             Selection::Range(TimeRange::try_new(second.floor_second(), second.floor_second().plus(SECOND))?);
     } else if asks_instant && series.range.at.is_some() {
         let book = tape.store().last_book(&series.instrument, query.as_of).await?;
-        let of_book = |book: &BookSnapshot| -> Vec<_> {
-            PriceBucket::of(book)
-                .into_iter()
-                .map(|bucket| Ok::<_, std::io::Error>((book.second(), bucket)))
-                .collect()
-        };
-        let buckets = book.as_deref().map(of_book).unwrap_or_default();
+        let buckets = book.as_deref().map(SampledBucket::of).unwrap_or_default();
+        let buckets = buckets.into_iter().map(Ok::<_, std::io::Error>);
         return rows::write(futures::stream::iter(buckets), &columns::BUCKETS, series.format).await;
     } else if let Selection::Last(limit) = query.selection {
         // The last so many samples, not buckets.
