@@ -1,5 +1,7 @@
 //! The command line's grammar and its help texts.
 
+mod copy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use onetape::domain::imported::Source;
 use onetape::domain::instrument::{Instrument, Market};
 use onetape::domain::quality::Tier;
 use onetape::domain::time::{Timeframe, Timestamp};
+
+pub(crate) use copy::CopyArgs;
 
 /// One tape of the market: record it once, ask what was known at any instant.
 #[derive(Debug, Parser)]
@@ -17,7 +21,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed (maintain: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
+Exit codes: 0 done, 1 failed (maintain, copy --verify-only: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT.
@@ -35,6 +39,8 @@ pub(crate) enum Command {
     Db(DbArgs),
     /// Drop what is old enough; on TimescaleDB also refresh aggregates, compress, and check candles against their parts
     Maintain(MaintainArgs),
+    /// Copy instruments from store to store, proven equal; after an interruption it goes on where it was
+    Copy(CopyArgs),
     /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
     Doctor(DoctorArgs),
 }

@@ -25,6 +25,7 @@
 #![warn(missing_docs)]
 
 mod admin;
+mod copy;
 mod error;
 #[cfg(feature = "timescale")]
 mod maintenance;
@@ -36,6 +37,10 @@ pub use admin::{
 };
 #[cfg(feature = "timescale")]
 pub use admin::{Examined, Maintenance, doctor};
+pub use copy::{
+    CopiedInstrument, CopyError, CopyFailure, CopyOptions, CopyReport, Difference, Outcome as CopyOutcome,
+    Progress as CopyMoment, Step as CopyStep, Verification, copy, verify_copy,
+};
 pub use error::OpenError;
 #[cfg(feature = "timescale")]
 pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod archive;
 pub mod cache;
 pub mod clock;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod feed;
 pub mod query;
 pub mod store;
 
+pub use archive::{ArchiveStore, Load, LoadEnd, LoadRows, SupersededQuery};
 pub use cache::{CacheStatistics, HotCache};
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};

@@ -22,6 +22,7 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 
+use crate::archive::ArchiveStore;
 use crate::error::StoreError;
 use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
 
@@ -215,6 +216,7 @@ pub trait MarketStore:
     + QuarantineStore
     + FrameStore
     + ImportStore
+    + ArchiveStore
 {
 }
 
@@ -229,5 +231,6 @@ impl<T> MarketStore for T where
         + QuarantineStore
         + FrameStore
         + ImportStore
+    + ArchiveStore
 {
 }

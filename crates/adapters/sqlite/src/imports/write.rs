@@ -11,7 +11,9 @@ use sqlx::SqliteConnection;
 
 use super::{Stored, WRITE, candle, conflict, find};
 use crate::append::insert::Insert;
+use crate::archive;
 use crate::arguments::Arguments;
+use crate::bounds::Bounds;
 use crate::columns::Unread;
 use crate::error::{broken_row, failed, unfit};
 
@@ -38,7 +40,7 @@ async fn count(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-async fn insert(
+pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     import: i64,
     timeframe: Timeframe,
@@ -125,6 +127,8 @@ pub(super) async fn finish(
         }
         None => {}
     }
+    let bounds = Bounds::read(connection, &new.instrument, WRITE).await?;
+    archive::refuse_under_load(&new.instrument, bounds, WRITE)?;
     check_range(connection, number, &new, covered).await?;
     roll_up(connection, number, new.timeframe, covered).await?;
     sqlx::query(include_str!("../queries/imports/finish.sql"))
