@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::Changes;
+use onetape_domain::clock::InstrumentClock;
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::imported::{
@@ -103,9 +104,11 @@ fn load_to(issued: Timestamp) -> Load {
 }
 
 fn end_at(issued: Timestamp) -> LoadEnd {
+    // Live since midnight, so that imports are known from their place on.
+    let clock = InstrumentClock { live_since: at(0), ..clock_at(&eth(), issued) };
     LoadEnd {
         instrument: eth(),
-        clock: Some(clock_at(&eth(), issued)),
+        clock: Some(clock),
         expiry: Expiry::NOTHING,
         imports: Vec::new(),
     }

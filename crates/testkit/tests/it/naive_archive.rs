@@ -53,6 +53,10 @@ impl Versions {
     }
 }
 
+fn until(issued: Option<Timestamp>) -> String {
+    issued.map_or_else(|| "its imports".to_owned(), |at| at.to_string())
+}
+
 fn conflict(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, "load", message)
 }
@@ -135,7 +139,6 @@ impl ArchiveStore for NaiveStore {
 
     async fn begin_load(&self, load: &Load) -> Result<(), StoreError> {
         let state = &mut *self.lock();
-        let until = |issued: Option<Timestamp>| issued.map_or("its imports".to_owned(), |at| at.to_string());
         let clock = state.instruments.get(&load.instrument).and_then(Reference::clock);
         if let Some(clock) = clock {
             return Err(conflict(format!("it stands at {} and not at {}", clock.issued, until(load.issued))));
@@ -145,7 +148,9 @@ impl ArchiveStore for NaiveStore {
                 let (before, wanted) = (until(before.issued), until(load.issued));
                 Err(conflict(format!("one to {before} is under way, not {wanted}")))
             }
-            None if state.imports.count(&load.instrument) > 0 => Err(conflict("it has imports".to_owned())),
+            None if state.imports.count(&load.instrument) > 0 => {
+                Err(conflict(format!("it has imports, and cannot be loaded to {}", until(load.issued))))
+            }
             _ => {
                 state.loads.insert(load.instrument.clone(), load.clone());
                 Ok(())
@@ -191,7 +196,8 @@ impl ArchiveStore for NaiveStore {
             }
         }
         if state.under_way(instrument)? != wanted || state.imports.count(instrument) != imports.len() {
-            return Err(conflict("it is another load".to_owned()));
+            let (to, wanted) = (until(state.under_way(instrument)?), until(wanted));
+            return Err(conflict(format!("the load is one to {to}, not {wanted}, or has other imports")));
         }
         for import in imports {
             state.imports.place_loaded(import)?;

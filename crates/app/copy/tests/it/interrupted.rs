@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use onetape_copy::{CopyError, CopyOptions, Outcome};
 use onetape_domain::time::Timestamp;
-use onetape_ports::{Load, LoadRows, MarketStore, StoreErrorKind};
+use onetape_ports::{ClockStore as _, Load, LoadRows, StoreErrorKind};
 use onetape_testkit::{FaultStore, When, dump};
 
 use crate::support::{checksums, copy, eth, file, fill, frames, memory, recording, verify};
@@ -153,14 +153,15 @@ async fn a_source_that_is_written_meanwhile_is_copied_as_of_the_begin() {
     let target = memory();
     let writer = Arc::clone(&source);
     let mut rest = batches[half..].iter();
-    let report = onetape_copy::copy(&*source, &*target, &CopyOptions::default(), &mut |_| {
+    let mut write = |_: &onetape_copy::Progress| {
         // A batch for each table that is read.
         if let Some(batch) = rest.next() {
             let write = writer.append(batch, expected);
             write.now_or_never().expect("a store in memory does not wait").expect("written");
             expected = Some(batch.clock.issued);
         }
-    });
+    };
+    let report = onetape_copy::copy(&*source, &*target, &CopyOptions::default(), &mut write);
     let report = report.await.expect("copied");
     assert!(source.flushed(&eth()).await.expect("clock") > Some(issued), "the source went on");
     assert_eq!(target.flushed(&eth()).await.expect("clock"), Some(issued));

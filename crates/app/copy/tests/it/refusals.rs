@@ -2,7 +2,7 @@
 
 use onetape_copy::{CopyError, CopyOptions};
 use onetape_domain::imported::Source;
-use onetape_ports::{MarketStore, StoreErrorKind};
+use onetape_ports::StoreErrorKind;
 use onetape_testkit::dump;
 
 use crate::support::{copy, eth, fill, import, instrument, memory, recording, verify};

@@ -2,7 +2,7 @@
 
 use onetape_copy::Outcome;
 use onetape_domain::imported::Place;
-use onetape_ports::{MarketStore, StoreErrorKind};
+use onetape_ports::StoreErrorKind;
 use onetape_testkit::{FaultStore, When, dump};
 
 use crate::support::{checksums, copy, eth, file, fill, frames, import, memory, recording, verify};
