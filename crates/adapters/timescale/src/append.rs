@@ -57,13 +57,7 @@ async fn append_once(
     match write(session.connection()?, batch, expected).await {
         Ok(true) => session.commit().await,
         Ok(false) => session.rollback().await,
-        Err(error) => {
-            // The first error is the one that tells; a connection that cannot roll back is closed.
-            if let Err(second) = session.rollback().await {
-                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-            }
-            Err(error)
-        }
+        Err(error) => session.finish(Err(error)).await,
     }
 }
 

@@ -19,7 +19,7 @@ use onetape_ports::{ArchiveStore, Load, LoadEnd, LoadRows, StoreError, StoreErro
 use sqlx::PgConnection;
 
 use crate::error::failed;
-use crate::imports::{self, end};
+use crate::imports;
 use crate::micros::Micros;
 use crate::session::{READ_WRITE, Session};
 use crate::store::TimescaleStore;
@@ -53,13 +53,13 @@ impl ArchiveStore for TimescaleStore {
     async fn begin_load(&self, load: &Load) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, LOAD).await?;
         let begun = load::begin(session.connection()?, load).await;
-        end(session, begun).await
+        session.finish(begun).await
     }
 
     async fn load_import(&self, import: &Import) -> Result<Import, StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, LOAD).await?;
         let begun = load::import(session.connection()?, import).await;
-        end(session, begun).await
+        session.finish(begun).await
     }
 
     async fn load(&self, instrument: &Instrument, rows: &LoadRows) -> Result<(), StoreError> {
@@ -75,13 +75,13 @@ impl ArchiveStore for TimescaleStore {
         }
         let mut session = Session::begin(self.writers(), BEGIN_LONG, LOAD).await?;
         let finished = finish::finish(session.connection()?, load).await;
-        end(session, finished).await
+        session.finish(finished).await
     }
 
     async fn discard_load(&self, instrument: &Instrument) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, LOAD).await?;
         let discarded = finish::discard(session.connection()?, instrument).await;
-        end(session, discarded).await
+        session.finish(discarded).await
     }
 }
 

@@ -136,19 +136,19 @@ impl ImportStore for TimescaleStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, WRITE).await?;
         let begun = write::begin_anew(session.connection()?, import).await;
-        end(session, begun).await
+        session.finish(begun).await
     }
 
     async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let added = write::add(session.connection()?, id, candles).await;
-        end(session, added).await
+        session.finish(added).await
     }
 
     async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let finished = write::finish(session.connection()?, id, covered).await;
-        end(session, finished).await
+        session.finish(finished).await
     }
 
     async fn imports(&self, instrument: &Instrument) -> Result<Vec<Import>, StoreError> {
@@ -180,13 +180,13 @@ impl ImportStore for TimescaleStore {
     async fn remove_import(&self, id: &ImportId) -> Result<u64, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let removed = write::remove(session.connection()?, id).await;
-        end(session, removed).await
+        session.finish(removed).await
     }
 
     async fn set_source_order(&self, order: &[Source]) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, WRITE).await?;
         let ranked = write::rank(session.connection()?, order).await;
-        end(session, ranked).await
+        session.finish(ranked).await
     }
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
@@ -197,20 +197,6 @@ impl ImportStore for TimescaleStore {
             .map_err(failed(READ))?;
         session.commit().await?;
         names.iter().map(|name| Source::try_new(name)).collect::<Result<_, _>>().map_err(broken_row(READ))
-    }
-}
-
-/// Makes what was done visible, or undoes it.
-pub(crate) async fn end<T>(session: Session, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    match outcome {
-        Ok(value) => session.commit().await.map(|()| value),
-        Err(error) => {
-            // The first error is the one that tells; a connection that cannot roll back is closed.
-            if let Err(second) = session.rollback().await {
-                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-            }
-            Err(error)
-        }
     }
 }
 

@@ -19,7 +19,6 @@ use crate::arguments::Arguments;
 use crate::bounds::Bounds;
 use crate::candles::{PerTimeframe, for_each_table};
 use crate::error::failed;
-use crate::imports::end;
 use crate::micros::Micros;
 use crate::numeric::Num;
 use crate::session::Session;
@@ -42,14 +41,14 @@ pub(super) async fn fill(
     for timeframe in Timeframe::ALL.into_iter().filter(|timeframe| *timeframe >= Timeframe::M1) {
         let mut session = Session::begin(store.writers(), BEGIN_LONG, LOAD).await?;
         let bounds = Bounds::read(session.connection()?, instrument).await.map_err(failed(LOAD));
-        let first = end(session, bounds).await?.of_candles(timeframe).first_time;
+        let first = session.finish(bounds).await?.of_candles(timeframe).first_time;
         let mut from = first;
         while from <= until {
             let to = from.plus(timeframe.micros() * PERIODS);
             let mut session = Session::begin(store.writers(), BEGIN_LONG, LOAD).await?;
             let piece = Piece { instrument, timeframe, first, from, to };
             let filled = piece.fill(session.connection()?).await;
-            end(session, filled).await?;
+            session.finish(filled).await?;
             from = to;
         }
     }

@@ -11,7 +11,7 @@ use super::{BEGIN_LONG, LOAD, conflict, issued, lock, under_way, until};
 use crate::append::{self, Reach};
 use crate::bulk;
 use crate::error::{answer, failed};
-use crate::imports::{self, NO_ROWS_YET, end};
+use crate::imports::{self, NO_ROWS_YET};
 use crate::micros::Micros;
 use crate::session::Session;
 use crate::store::TimescaleStore;
@@ -106,7 +106,7 @@ async fn once(
 ) -> Result<(), StoreError> {
     let mut session = Session::begin(store.writers(), BEGIN_LONG, LOAD).await?;
     let written = write(session.connection()?, instrument, rows, how).await;
-    end(session, written).await
+    session.finish(written).await
 }
 
 async fn write(
