@@ -92,7 +92,9 @@ impl CopyProgress {
         let started = clock.monotonic_micros();
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(STEPS);
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %, {msg}, about {eta} left") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:30} {percent:>3} %, {msg}, about {eta} left")
+            {
                 bar.set_style(style);
             }
             bar

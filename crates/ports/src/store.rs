@@ -231,6 +231,6 @@ impl<T> MarketStore for T where
         + QuarantineStore
         + FrameStore
         + ImportStore
-    + ArchiveStore
+        + ArchiveStore
 {
 }

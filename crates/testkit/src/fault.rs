@@ -22,9 +22,10 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
-    ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, ImportStore, ImportedQuery, Load, LoadEnd, LoadRows, MarketStore, QuarantineStore,
-    RowStream, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery, TradeStore,
+    ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery,
+    FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Load, LoadEnd, LoadRows, MarketStore,
+    QuarantineStore, RowStream, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery,
+    TradeStore,
 };
 
 /// Which side of the inner call fails.

@@ -98,7 +98,10 @@ async fn write(
     Ok(Written::Now)
 }
 
-pub(crate) async fn issued(connection: &mut SqliteConnection, id: i64) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) async fn issued(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<Timestamp>, StoreError> {
     let issued: Option<i64> = sqlx::query_scalar(include_str!("queries/issued.sql"))
         .bind(id)
         .fetch_optional(connection)
@@ -194,7 +197,11 @@ pub(crate) async fn load(
 }
 
 /// Runs one statement with its arguments.
-pub(crate) async fn run(connection: &mut SqliteConnection, sql: &str, arguments: Arguments) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    arguments: Arguments,
+) -> Result<(), StoreError> {
     let arguments = arguments.done().map_err(failed(APPEND))?;
     sqlx::query_with(sql, arguments).execute(connection).await.map(drop).map_err(failed(APPEND))
 }

@@ -27,12 +27,13 @@ impl Bounds {
         instrument: &Instrument,
         operation: &'static str,
     ) -> Result<Option<Self>, StoreError> {
-        let row: Option<(i64, Option<i64>, i64, Option<i64>)> = sqlx::query_as(include_str!("queries/bounds.sql"))
-            .bind(instrument.exchange().as_str().to_owned())
-            .bind(instrument.symbol().as_str().to_owned())
-            .fetch_optional(connection)
-            .await
-            .map_err(failed(operation))?;
+        let row: Option<(i64, Option<i64>, i64, Option<i64>)> =
+            sqlx::query_as(include_str!("queries/bounds.sql"))
+                .bind(instrument.exchange().as_str().to_owned())
+                .bind(instrument.symbol().as_str().to_owned())
+                .fetch_optional(connection)
+                .await
+                .map_err(failed(operation))?;
         Ok(row.map(|(id, first_time, lead, loading_to)| Self {
             id,
             first_time: first_time.map(Timestamp::from_micros),

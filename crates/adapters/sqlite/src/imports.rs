@@ -151,7 +151,10 @@ fn conflict(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, WRITE, message)
 }
 
-pub(crate) async fn find(connection: &mut SqliteConnection, id: &ImportId) -> Result<Option<Stored>, StoreError> {
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    id: &ImportId,
+) -> Result<Option<Stored>, StoreError> {
     let row = sqlx::query(include_str!("queries/imports/one.sql"))
         .bind(id.as_str().to_owned())
         .fetch_optional(connection)
@@ -166,10 +169,7 @@ async fn begin_anew(connection: &mut SqliteConnection, import: &NewImport) -> Re
     begin(connection, import).await.map(drop)
 }
 
-pub(crate) async fn begin(
-    connection: &mut SqliteConnection,
-    import: &NewImport,
-) -> Result<i64, StoreError> {
+pub(crate) async fn begin(connection: &mut SqliteConnection, import: &NewImport) -> Result<i64, StoreError> {
     let instrument = match Bounds::read(connection, &import.instrument, WRITE).await? {
         Some(bounds) => bounds.id,
         None => insert_instrument(connection, &import.instrument).await?,

@@ -45,7 +45,8 @@ async fn copy<T>(
 ) -> Result<(), StoreError> {
     let mut row = Row { bytes: HEADER.to_vec(), columns, written: 0 };
     let mut head = Row { bytes: Vec::new(), columns, written: 0 };
-    let named = head.text(instrument.symbol().as_str()).and_then(|head| head.text(instrument.exchange().as_str()));
+    let named =
+        head.text(instrument.symbol().as_str()).and_then(|head| head.text(instrument.exchange().as_str()));
     named.map_err(unwritable)?;
     let head = head.bytes;
     let mut copy = connection.copy_in_raw(sql).await.map_err(failed(COPY))?;

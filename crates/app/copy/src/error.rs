@@ -74,7 +74,9 @@ pub enum CopyError {
         resumable: bool,
     },
     /// Retention, or somebody who removed an import, changed the past of the source while it was read.
-    #[error("what retention has taken of {instrument}, or its imports, changed while it was read: copy it again")]
+    #[error(
+        "what retention has taken of {instrument}, or its imports, changed while it was read: copy it again"
+    )]
     Changed {
         /// Which one.
         instrument: Instrument,

@@ -93,14 +93,23 @@ impl Head {
     pub(crate) fn differences(&self, target: &Self, instrument: &Instrument) -> Vec<Difference> {
         let (here, there) = (self.lines(), target.lines());
         let value = |lines: &[(String, String)], what: &str| {
-            lines.iter().find(|line| line.0 == what).map_or_else(|| "nothing".to_owned(), |line| line.1.clone())
+            lines
+                .iter()
+                .find(|line| line.0 == what)
+                .map_or_else(|| "nothing".to_owned(), |line| line.1.clone())
         };
         let only_there = there.iter().filter(|line| !here.iter().any(|other| other.0 == line.0));
         let all = here.iter().chain(only_there).map(|line| line.0.as_str());
         let difference = |what: &str| {
             let (source, target) = (value(&here, what), value(&there, what));
             let instrument = Some(instrument.clone());
-            (source != target).then(|| Difference { instrument, what: what.to_owned(), day: None, source, target })
+            (source != target).then(|| Difference {
+                instrument,
+                what: what.to_owned(),
+                day: None,
+                source,
+                target,
+            })
         };
         all.filter_map(difference).collect()
     }

@@ -32,7 +32,11 @@ impl Sides<'_> {
     }
 
     /// The checksums of the source as of an instant, its rows into the target where they are wanted.
-    pub(crate) async fn read_source(&self, pass: Pass<'_>, meter: &mut Meter<'_>) -> Result<Found, CopyError> {
+    pub(crate) async fn read_source(
+        &self,
+        pass: Pass<'_>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Found, CopyError> {
         let pass = Pass { store: self.source, ..pass };
         pass.run(meter).await.map_err(|error| match error {
             PassError::Read(error) => self.source_failed(error),
@@ -41,7 +45,11 @@ impl Sides<'_> {
     }
 
     /// The checksums of the target as of an instant.
-    pub(crate) async fn read_target(&self, pass: Pass<'_>, meter: &mut Meter<'_>) -> Result<Manifest, CopyError> {
+    pub(crate) async fn read_target(
+        &self,
+        pass: Pass<'_>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Manifest, CopyError> {
         let pass = Pass { store: self.target, into: None, only: None, ..pass };
         let found = pass.run(meter).await.map_err(|error| match error {
             PassError::Read(error) | PassError::Load(error) => self.target_failed(error),

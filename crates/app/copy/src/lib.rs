@@ -22,7 +22,7 @@ mod update;
 pub use error::CopyError;
 pub use manifest::{Difference, Section};
 pub use progress::{Progress, Step};
-pub use report::{CopyReport, CopiedInstrument, Outcome, Verification};
+pub use report::{CopiedInstrument, CopyReport, Outcome, Verification};
 pub use store::{copy, verify};
 
 use std::collections::BTreeSet;

@@ -8,8 +8,8 @@ use onetape_domain::imported::{Import, ImportedCandle, whole_periods};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{
-    BookQuery, CandleQuery, ImportedQuery, Knowledge, LoadRows, MarketStore, RowStream, Selection, StoreError,
-    SupersededQuery, TimeQuery,
+    BookQuery, CandleQuery, ImportedQuery, Knowledge, LoadRows, MarketStore, RowStream, Selection,
+    StoreError, SupersededQuery, TimeQuery,
 };
 
 use crate::digest::{Checksum, Columns};
@@ -59,7 +59,14 @@ impl Pass<'_> {
         let (mut found, mut done) = (Found::default(), 0.0);
         for section in sections {
             let share = weight(&section);
-            let mut scan = Scan { pass: self, section, found: &mut found, meter, from: done / total, to: (done + share) / total };
+            let mut scan = Scan {
+                pass: self,
+                section,
+                found: &mut found,
+                meter,
+                from: done / total,
+                to: (done + share) / total,
+            };
             scan.section().await?;
             done += share;
         }

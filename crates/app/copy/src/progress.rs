@@ -55,7 +55,15 @@ pub(crate) struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(report: &'a mut (dyn FnMut(&Progress) + Send), instrument: Instrument) -> Self {
-        Self { report, instrument, step: Step::Comparing, rows: 0, place: (0, 1), share: (0.0, 1.0), fraction: 0.0 }
+        Self {
+            report,
+            instrument,
+            step: Step::Comparing,
+            rows: 0,
+            place: (0, 1),
+            share: (0.0, 1.0),
+            fraction: 0.0,
+        }
     }
 
     /// Goes on with another instrument.

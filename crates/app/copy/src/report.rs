@@ -64,7 +64,11 @@ impl fmt::Display for CopyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for one in &self.instruments {
             let CopiedInstrument { instrument, outcome, rows, loaded, parts, skipped, checksum } = one;
-            writeln!(f, "{instrument}: {}, {rows} rows, of which {loaded} were loaded now", outcome.as_str())?;
+            writeln!(
+                f,
+                "{instrument}: {}, {rows} rows, of which {loaded} were loaded now",
+                outcome.as_str()
+            )?;
             writeln!(f, "  {skipped} of {parts} tables and days were there already; checksum {checksum}")?;
         }
         write!(f, "{} refused records were new", self.quarantined)

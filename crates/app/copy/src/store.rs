@@ -118,10 +118,7 @@ async fn verify_instrument(
     Ok(())
 }
 
-fn chosen(
-    there: &BTreeSet<Instrument>,
-    wanted: &BTreeSet<Instrument>,
-) -> Result<Vec<Instrument>, CopyError> {
+fn chosen(there: &BTreeSet<Instrument>, wanted: &BTreeSet<Instrument>) -> Result<Vec<Instrument>, CopyError> {
     if let Some(missing) = wanted.iter().find(|instrument| !there.contains(instrument)) {
         let mut known: Vec<String> = there.iter().take(NAMED).map(ToString::to_string).collect();
         if known.is_empty() {
@@ -136,7 +133,10 @@ fn chosen(
 /// own, and must then have the source's.
 async fn set_source_order(sides: Sides<'_>, chosen: &[Instrument]) -> Result<(), CopyError> {
     let (from, to) = source_orders(sides).await?;
-    if from == to || (from.is_empty() && !has_imports(sides.source, chosen).await.map_err(|error| sides.source_failed(error))?) {
+    if from == to
+        || (from.is_empty()
+            && !has_imports(sides.source, chosen).await.map_err(|error| sides.source_failed(error))?)
+    {
         return Ok(());
     }
     let target_failed = |error| sides.target_failed(error);

@@ -8,9 +8,7 @@ use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::imported::{Import, NewImport, Place};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
-use onetape_ports::{
-    BookQuery, CandleQuery, Knowledge, Selection, StoreError, SupersededQuery, TimeQuery,
-};
+use onetape_ports::{BookQuery, CandleQuery, Knowledge, Selection, StoreError, SupersededQuery, TimeQuery};
 
 use crate::error::CopyError;
 use crate::head::Head;
@@ -51,8 +49,7 @@ pub(crate) async fn update(
     let loaded = changes.len() as u64;
     let batch = TapeBatch { instrument: instrument.clone(), changes, clock };
     sides.target.append(&batch, Some(before)).await.map_err(|error| sides.target_failed(error))?;
-    let there =
-        Head::read(sides.target, instrument).await.map_err(|error| sides.target_failed(error))?;
+    let there = Head::read(sides.target, instrument).await.map_err(|error| sides.target_failed(error))?;
     let manifest = compare(sides, instrument, head, &there, meter, (0.5, 1.0)).await?;
     Ok(CopiedInstrument {
         instrument: instrument.clone(),

@@ -24,7 +24,9 @@ async fn copy(args: &CopyArgs, options: &CopyOptions) -> anyhow::Result<()> {
     };
     let seconds = progress.finish();
     let Some(copied) = copied else {
-        bail!("interrupted; what was loaded is kept and not shown yet, and the same command goes on from there");
+        bail!(
+            "interrupted; what was loaded is kept and not shown yet, and the same command goes on from there"
+        );
     };
     let report = copied?;
     if args.json {

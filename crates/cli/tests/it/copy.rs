@@ -16,11 +16,15 @@ async fn a_market_is_copied_to_the_server_and_back_and_compared() {
     let (first, last) =
         (Kind::File.store().await.expect("a file"), Kind::File.store().await.expect("a file"));
     onetape(&["demo", "--format", "json", "--store", first.url()]).ok();
-    let there: Value = serde_json::from_str(&copy(first.url(), server.url(), &["--json"]).ok()).expect("json");
+    let there: Value =
+        serde_json::from_str(&copy(first.url(), server.url(), &["--json"]).ok()).expect("json");
     let back: Value = serde_json::from_str(&copy(server.url(), last.url(), &["--json"]).ok()).expect("json");
     let one = &there["instruments"][0];
     assert_eq!(one["outcome"], "copied");
-    assert!(one["rows"].as_u64() > Some(0) && one["checksum"] == back["instruments"][0]["checksum"], "{there} {back}");
+    assert!(
+        one["rows"].as_u64() > Some(0) && one["checksum"] == back["instruments"][0]["checksum"],
+        "{there} {back}"
+    );
     let shown = |store: &str| {
         let instrument = one["instrument"].as_str().expect("an instrument");
         onetape(&["query", "inference", instrument, "--format", "json", "--store", store]).ok()

@@ -61,10 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
             loaded_imports_are_unseen_and_then_in_their_place,
             "Shows no import until then; imports are given in the order of their numbers."
         ),
-        case!(
-            imports_without_a_tape_are_loaded_too,
-            "None of an instrument that has imports and no tape."
-        ),
+        case!(imports_without_a_tape_are_loaded_too, "None of an instrument that has imports and no tape."),
         case!(
             what_retention_had_taken_is_told_after_a_load,
             "What retention had taken becomes visible at once."
@@ -106,12 +103,7 @@ fn load_to(issued: Timestamp) -> Load {
 fn end_at(issued: Timestamp) -> LoadEnd {
     // Live since midnight, so that imports are known from their place on.
     let clock = InstrumentClock { live_since: at(0), ..clock_at(&eth(), issued) };
-    LoadEnd {
-        instrument: eth(),
-        clock: Some(clock),
-        expiry: Expiry::NOTHING,
-        imports: Vec::new(),
-    }
+    LoadEnd { instrument: eth(), clock: Some(clock), expiry: Expiry::NOTHING, imports: Vec::new() }
 }
 
 fn refused<T>(what: &str, outcome: Result<T, StoreError>, named: &[String]) -> Verdict {
@@ -221,8 +213,12 @@ async fn a_loaded_candle_makes_way_for_a_higher_revision(store: Arc<dyn MarketSt
     let key = CandleKey { timeframe: Timeframe::M1, open_time: MIDNIGHT };
     ensure!(store.candle(&eth(), key).await? == Some(version(4)), "the highest revision stays");
     ensure!(store.superseded(&eth(), key).await?.is_empty(), "a loaded candle makes no replaced version");
-    let replaced: Vec<_> =
-        (1..4).map(|revision| SupersededCandle { candle: version(revision), known_to: at(61 + i64::from(revision)) }).collect();
+    let replaced: Vec<_> = (1..4)
+        .map(|revision| SupersededCandle {
+            candle: version(revision),
+            known_to: at(61 + i64::from(revision)),
+        })
+        .collect();
     store.load(&eth(), &LoadRows::Superseded(replaced.clone())).await?;
     store.finish_load(&end_at(at(100))).await?;
     same("replaced versions", &store.superseded(&eth(), key).await?, &replaced)?;
@@ -561,7 +557,11 @@ mod tests {
                 LoadRows::Coverage(rows) => rows.len(),
                 LoadRows::Imported { .. } => 0,
             };
-            assert!(count > 1, "{count} rows of {}", format!("{rows:?}").chars().take(20).collect::<String>());
+            assert!(
+                count > 1,
+                "{count} rows of {}",
+                format!("{rows:?}").chars().take(20).collect::<String>()
+            );
         }
     }
 }

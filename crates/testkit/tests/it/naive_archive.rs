@@ -38,7 +38,8 @@ impl Versions {
         }
         if let (Some(before), Mistake::LoadSupersedes) = (before, mistake) {
             let known_to = candle.known_from().expect("a closed candle");
-            self.replaced.insert((key(&before), before.revision()), SupersededCandle { candle: before, known_to });
+            self.replaced
+                .insert((key(&before), before.revision()), SupersededCandle { candle: before, known_to });
         }
         self.current.insert(key(&candle), candle);
     }

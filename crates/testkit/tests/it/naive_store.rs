@@ -22,7 +22,8 @@ use onetape_domain::time::Timestamp;
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, Load, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    ImbalanceStore, Load, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery,
+    TradeStore,
 };
 use onetape_testkit::Reference;
 

@@ -21,7 +21,11 @@ const OPERATION: &str = "load an instrument";
 
 /// Why nobody else may write an instrument.
 pub(super) fn under_way(operation: &'static str, load: &Load) -> StoreError {
-    let message = format!("{} is being copied in, up to {}: finish the copy first", load.instrument, until(load.issued));
+    let message = format!(
+        "{} is being copied in, up to {}: finish the copy first",
+        load.instrument,
+        until(load.issued)
+    );
     StoreError::new(StoreErrorKind::Conflict, operation, message)
 }
 

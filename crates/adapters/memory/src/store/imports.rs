@@ -1,7 +1,7 @@
 //! Candles from elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use onetape_domain::imported::{
@@ -136,7 +136,11 @@ impl Imports {
     }
 
     /// Finishes imports as another store had them; the instrument's others were never there.
-    pub(super) fn finish_all(&mut self, instrument: &Instrument, imports: &[Import]) -> Result<(), StoreError> {
+    pub(super) fn finish_all(
+        &mut self,
+        instrument: &Instrument,
+        imports: &[Import],
+    ) -> Result<(), StoreError> {
         if self.count(instrument) != imports.len() {
             return Err(conflict(format!("{instrument} has other imports than those that were loaded")));
         }

@@ -23,7 +23,8 @@ pub(super) async fn begin(connection: &mut SqliteConnection, load: &Load) -> Res
     };
     let to = until(*wanted);
     if let Some(stored) = append::issued(connection, id).await? {
-        let message = format!("{instrument} is there already, up to {stored}: it cannot be loaded up to {to}");
+        let message =
+            format!("{instrument} is there already, up to {stored}: it cannot be loaded up to {to}");
         return Err(conflict(message));
     }
     match bounds.and_then(|bounds| bounds.loading_to).map(issued) {
@@ -147,7 +148,11 @@ pub(super) async fn finish(connection: &mut SqliteConnection, end: &LoadEnd) -> 
     }
 }
 
-async fn finish_import(connection: &mut SqliteConnection, id: i64, import: &Import) -> Result<(), StoreError> {
+async fn finish_import(
+    connection: &mut SqliteConnection,
+    id: i64,
+    import: &Import,
+) -> Result<(), StoreError> {
     let (place, stamp) = match import.place {
         Place::Before => ("before", None),
         Place::Waiting => ("waiting", None),

@@ -1,8 +1,6 @@
 //! Filling, finishing and removing an import, on a connection that nobody else writes beside.
 
-use onetape_domain::imported::{
-    Import, ImportId, ImportedCandle, NewImport, RollUp, Source, whole_periods,
-};
+use onetape_domain::imported::{Import, ImportId, ImportedCandle, NewImport, RollUp, Source, whole_periods};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
 use onetape_ports::{StoreError, StoreErrorKind};

@@ -37,7 +37,8 @@ pub(crate) async fn run(ours: &str, floor: &str) -> Outcome<()> {
     TimescaleStore::migrate_url(ours).await?;
     TimescaleStore::migrate_url(floor).await?;
     let store = TimescaleStore::connect(ours).await?;
-    let has_psql = Command::new("psql").arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
+    let has_psql =
+        Command::new("psql").arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
     let how = if has_psql { "psql \\copy" } else { "raw COPY of prepared bytes" };
     for Rows { name, changes } in tables()? {
         let (mut best, mut base) = (f64::INFINITY, f64::INFINITY);
@@ -51,7 +52,11 @@ pub(crate) async fn run(ours: &str, floor: &str) -> Outcome<()> {
             count = load(&store, &instrument, &changes).await?;
             best = best.min(begin.elapsed().as_secs_f64());
             let begin = now();
-            if has_psql { files.psql(floor, &prepared)? } else { raw(floor, &prepared).await? };
+            if has_psql {
+                files.psql(floor, &prepared)?
+            } else {
+                raw(floor, &prepared).await?
+            };
             base = base.min(begin.elapsed().as_secs_f64());
         }
         let rate = |seconds: f64| format!("{:.0} rows/s", count as f64 / seconds);

@@ -95,14 +95,14 @@ pub(crate) async fn upsert(
     timeframe: Timeframe,
     candles: &[Candle],
 ) -> Result<(), StoreError> {
-        for part in candles.chunks(ROWS_PER_STATEMENT) {
-            if let Some(candle) = part.iter().find(|candle| candle.known_from().is_none()) {
-                let message = format!("the {timeframe} candle of {} is not closed", candle.open_time());
-                return Err(unfit(APPEND, message));
-            }
-            let arguments = Arguments::of(instrument).and_then(|start| columns(start, part, |candle| candle));
-            run(connection, UPSERT.of(timeframe), arguments).await?;
+    for part in candles.chunks(ROWS_PER_STATEMENT) {
+        if let Some(candle) = part.iter().find(|candle| candle.known_from().is_none()) {
+            let message = format!("the {timeframe} candle of {} is not closed", candle.open_time());
+            return Err(unfit(APPEND, message));
         }
+        let arguments = Arguments::of(instrument).and_then(|start| columns(start, part, |candle| candle));
+        run(connection, UPSERT.of(timeframe), arguments).await?;
+    }
     Ok(())
 }
 

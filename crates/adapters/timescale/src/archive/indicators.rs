@@ -24,7 +24,8 @@ use crate::numeric::Num;
 use crate::session::Session;
 use crate::store::TimescaleStore;
 
-static CLOSES: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("../queries/archive/closes.sql")));
+static CLOSES: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("../queries/archive/closes.sql")));
 
 /// Periods of a piece.
 const PERIODS: i64 = 2_000;
@@ -83,14 +84,19 @@ impl Piece<'_> {
         insert(connection, self.instrument, self.timeframe, &rows).await
     }
 
-    async fn closes(&self, connection: &mut PgConnection, lower: Timestamp) -> Result<Vec<Close>, StoreError> {
+    async fn closes(
+        &self,
+        connection: &mut PgConnection,
+        lower: Timestamp,
+    ) -> Result<Vec<Close>, StoreError> {
         let arguments = Arguments::of(self.instrument)
             .and_then(|arguments| arguments.with(self.timeframe.as_str())?.time(lower)?.time(self.to));
         let arguments = arguments.map_err(|error| failed(LOAD)(sqlx::Error::Encode(error)))?;
-        let rows: Vec<(Micros, Micros, Num)> = sqlx::query_as_with(CLOSES.of(self.timeframe), arguments.done())
-            .fetch_all(connection)
-            .await
-            .map_err(failed(LOAD))?;
+        let rows: Vec<(Micros, Micros, Num)> =
+            sqlx::query_as_with(CLOSES.of(self.timeframe), arguments.done())
+                .fetch_all(connection)
+                .await
+                .map_err(failed(LOAD))?;
         let close = |(Micros(open_time), Micros(known_from), close): (Micros, Micros, Num)| {
             (open_time, known_from, indicator_input(close.0))
         };
@@ -100,7 +106,9 @@ impl Piece<'_> {
 
 /// Whether enough candles before `from` were known when the first one from there on was.
 fn has_window(closes: &[Close], from: Timestamp) -> bool {
-    let Some(since) = closes.iter().filter(|close| close.0 >= from).map(|close| close.1).min() else { return true };
+    let Some(since) = closes.iter().filter(|close| close.0 >= from).map(|close| close.1).min() else {
+        return true;
+    };
     let before = closes.iter().filter(|close| close.0 < from && close.1 <= since).map(|close| close.0);
     before.collect::<std::collections::BTreeSet<_>>().len() >= MAX_WINDOW - 1
 }

@@ -25,7 +25,8 @@ pub(super) async fn begin(connection: &mut PgConnection, load: &Load) -> Result<
     let to = until(*wanted);
     let clock = append::stored_clock(connection, instrument).await.map_err(failed(LOAD))?;
     if let Some(stored) = clock {
-        let message = format!("{instrument} is there already, up to {stored}: it cannot be loaded up to {to}");
+        let message =
+            format!("{instrument} is there already, up to {stored}: it cannot be loaded up to {to}");
         return Err(conflict(message));
     }
     match under_way(connection, instrument).await?.map(issued) {
@@ -177,7 +178,8 @@ async fn insert(
 }
 
 fn by_timeframe(rows: &[Candle]) -> impl Iterator<Item = (Timeframe, Vec<Candle>)> {
-    let own = |timeframe| rows.iter().filter(move |candle| candle.timeframe() == timeframe).copied().collect();
+    let own =
+        |timeframe| rows.iter().filter(move |candle| candle.timeframe() == timeframe).copied().collect();
     let all = Timeframe::ALL.into_iter().map(move |timeframe| (timeframe, own(timeframe)));
     all.filter(|(_, own): &(_, Vec<Candle>)| !own.is_empty())
 }

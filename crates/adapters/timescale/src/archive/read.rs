@@ -39,10 +39,7 @@ pub(super) async fn instruments(store: &TimescaleStore) -> Result<BTreeSet<Instr
     rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(READ))
 }
 
-pub(super) fn superseded(
-    store: &TimescaleStore,
-    query: SupersededQuery,
-) -> RowStream<'_, SupersededCandle> {
+pub(super) fn superseded(store: &TimescaleStore, query: SupersededQuery) -> RowStream<'_, SupersededCandle> {
     let SupersededQuery { instrument, timeframe, range, as_of } = query;
     let owner = instrument.clone();
     let prepare = move |bounds: &Bounds| {

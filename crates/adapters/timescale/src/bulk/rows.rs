@@ -19,7 +19,8 @@ use super::{Row, copy};
 use crate::candles::{PerTimeframe, for_each_table};
 use crate::levels::Levels;
 
-static CANDLES: PerTimeframe = PerTimeframe::new(|| for_each_table(include_str!("../queries/copy/candles.sql")));
+static CANDLES: PerTimeframe =
+    PerTimeframe::new(|| for_each_table(include_str!("../queries/copy/candles.sql")));
 
 pub(crate) async fn candles(
     connection: &mut PgConnection,
@@ -82,13 +83,16 @@ pub(crate) async fn books(
 ) -> Result<(), StoreError> {
     let write = |row: &mut Row, sampled: &Arc<BookSnapshot>| book(row, sampled);
     copy(connection, include_str!("../queries/copy/books.sql"), 22, instrument, rows, write).await?;
-    let all: Vec<(&BookSnapshot, PriceBucket)> =
-        rows.iter().flat_map(|book| PriceBucket::of(book).into_iter().map(move |one| (&**book, one))).collect();
+    let all: Vec<(&BookSnapshot, PriceBucket)> = rows
+        .iter()
+        .flat_map(|book| PriceBucket::of(book).into_iter().map(move |one| (&**book, one)))
+        .collect();
     copy(connection, include_str!("../queries/copy/buckets.sql"), 12, instrument, &all, bucket).await
 }
 
 fn book(row: &mut Row, book: &BookSnapshot) -> Result<(), BoxDynError> {
-    let Levels { price_scale, size_scale, bid_prices, bid_sizes, ask_prices, ask_sizes, wide } = Levels::of(book);
+    let Levels { price_scale, size_scale, bid_prices, bid_sizes, ask_prices, ask_sizes, wide } =
+        Levels::of(book);
     let flags = book.flags();
     row.time(book.second())?.time(book.available_at())?.time(book.event_time())?.time(book.received_at())?;
     row.long(i64::try_from(book.sequence())?)?.short(price_scale)?.short(size_scale)?;

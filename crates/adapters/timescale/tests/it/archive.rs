@@ -4,7 +4,9 @@ use futures::FutureExt as _;
 use onetape_domain::change::{CandleChange, Changes};
 use onetape_domain::expiry::Expiry;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
-use onetape_ports::{ArchiveStore as _, ClockStore as _, Load, LoadEnd, LoadRows, StoreErrorKind, TapeStore as _};
+use onetape_ports::{
+    ArchiveStore as _, ClockStore as _, Load, LoadEnd, LoadRows, StoreErrorKind, TapeStore as _,
+};
 use sqlx::PgConnection;
 
 use crate::roles::Roles;
@@ -30,17 +32,25 @@ fn end() -> LoadEnd {
 fn minutes() -> Vec<CandleChange> {
     let open_time = |minute: i64| Timeframe::M1.open_time(START).plus(minute * 60 * SECOND);
     let version = |minute: i64, revision: u32, after: i64| {
-        let mut one = candle(Timeframe::M1, open_time(minute), revision, open_time(minute).plus(60 * SECOND + after));
+        let mut one =
+            candle(Timeframe::M1, open_time(minute), revision, open_time(minute).plus(60 * SECOND + after));
         let mut sum = *one.ohlcv();
         let close = 2_500 + (minute * minute + i64::from(revision) * 17) % 41;
         let price = |value: i64| crate::support::price(&value.to_string());
         (sum.open, sum.high, sum.low, sum.close) = (price(close), price(close), price(close), price(close));
         let known_from = one.known_from().expect("a stamp");
-        one = onetape_domain::candle::Candle::closed(Timeframe::M1, open_time(minute), sum, revision, known_from)
-            .expect("a candle");
+        one = onetape_domain::candle::Candle::closed(
+            Timeframe::M1,
+            open_time(minute),
+            sum,
+            revision,
+            known_from,
+        )
+        .expect("a candle");
         CandleChange { candle: one, replaces: None }
     };
-    let mut all: Vec<CandleChange> = (0..MINUTES).filter(|minute| *minute != 700).map(|minute| version(minute, 1, 2_000_000)).collect();
+    let mut all: Vec<CandleChange> =
+        (0..MINUTES).filter(|minute| *minute != 700).map(|minute| version(minute, 1, 2_000_000)).collect();
     // Revised while later ones are known, across the border of two pieces.
     for minute in [10, 600, 1_700, 1_995, 2_001, 2_600] {
         all.push(version(minute, 2, 40_000 * SECOND + minute));
@@ -127,7 +137,8 @@ async fn a_load_that_is_dropped_leaves_nothing_and_the_next_one_goes_through() {
         trade.key.event_time = Timestamp::from_micros(0);
         trade
     });
-    let error = store.load(&load().instrument, &LoadRows::Trades(broken.collect())).await.expect_err("no such time");
+    let error =
+        store.load(&load().instrument, &LoadRows::Trades(broken.collect())).await.expect_err("no such time");
     assert_eq!(error.kind(), StoreErrorKind::Data, "{error}");
     assert_eq!(count(&database, "trade_events").await, 20_000);
 }
@@ -155,7 +166,9 @@ async fn readers_may_not_load_and_the_writer_may() {
     let Some((store, database)) = store().await else { return };
     let roles = Roles::of(database);
     store.setup_roles(&roles.names).await.expect("roles");
-    for (name, group, may) in [("reader", roles.names.reader(), false), ("writer", roles.names.writer(), true)] {
+    for (name, group, may) in
+        [("reader", roles.names.reader(), false), ("writer", roles.names.writer(), true)]
+    {
         let store = roles.open(name, &group).await;
         let begun = store.begin_load(&load()).await;
         assert_eq!(begun.is_ok(), may, "{name}: {begun:?}");

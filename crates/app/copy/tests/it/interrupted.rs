@@ -38,7 +38,8 @@ async fn a_copy_goes_on_after_a_fault_at_any_write() {
                 target.plan().fail(operation, when, StoreErrorKind::Connection);
                 let first = copy(&*source, &target).await;
                 if let Err(error) = &first {
-                    let is_targets = matches!(error, CopyError::Target { source, .. } if source.is_retryable());
+                    let is_targets =
+                        matches!(error, CopyError::Target { source, .. } if source.is_retryable());
                     assert!(is_targets, "{operation} {when:?} {calls}: {error}");
                 }
                 target.plan().recover();
@@ -161,8 +162,8 @@ async fn a_source_that_is_written_meanwhile_is_copied_as_of_the_begin() {
             expected = Some(batch.clock.issued);
         }
     };
-    let report = onetape_copy::copy(&*source, &*target, &CopyOptions::default(), &mut write);
-    let report = report.await.expect("copied");
+    let options = CopyOptions::default();
+    let report = onetape_copy::copy(&*source, &*target, &options, &mut write).await.expect("copied");
     assert!(source.flushed(&eth()).await.expect("clock") > Some(issued), "the source went on");
     assert_eq!(target.flushed(&eth()).await.expect("clock"), Some(issued));
     assert_eq!(checksums(&report), checksums(&still), "as if nobody had written");

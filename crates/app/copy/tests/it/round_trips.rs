@@ -61,7 +61,8 @@ async fn one_instrument_comes_alone_with_its_refused_records() {
     assert_eq!(target.instruments().await.expect("instruments"), [eth()].into());
     let all = onetape_copy::verify(&*source, &*target, &CopyOptions::default(), &mut |_| ()).await;
     let all = all.expect("compared");
-    let missing: Vec<_> = all.differences.iter().map(|one| (one.instrument.clone(), one.what.as_str())).collect();
+    let missing: Vec<_> =
+        all.differences.iter().map(|one| (one.instrument.clone(), one.what.as_str())).collect();
     assert_eq!(
         missing,
         [
@@ -107,10 +108,17 @@ async fn what_retention_had_taken_comes_along() {
 }
 
 /// Loads what of the instrument is not older than the cut, replaced versions of older seconds included.
-async fn load_from(from: &dyn MarketStore, to: &dyn MarketStore, expiry: Expiry, cut: onetape_domain::time::Timestamp) {
+async fn load_from(
+    from: &dyn MarketStore,
+    to: &dyn MarketStore,
+    expiry: Expiry,
+    cut: onetape_domain::time::Timestamp,
+) {
     use futures::TryStreamExt as _;
     use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
-    use onetape_ports::{BookQuery, CandleQuery, Knowledge, Load, LoadRows, Selection, SupersededQuery, TimeQuery};
+    use onetape_ports::{
+        BookQuery, CandleQuery, Knowledge, Load, LoadRows, Selection, SupersededQuery, TimeQuery,
+    };
     let clock = from.clock(&eth()).await.expect("clock").expect("a clock");
     to.begin_load(&Load { instrument: eth(), issued: Some(clock.issued) }).await.expect("begun");
     let all = Selection::Range(TimeRange::ALL);
@@ -125,7 +133,8 @@ async fn load_from(from: &dyn MarketStore, to: &dyn MarketStore, expiry: Expiry,
         let mut candles = from.candles(&query).await.expect("candles");
         candles.retain(|candle| timeframe != Timeframe::S1 || candle.open_time() >= cut);
         to.load(&eth(), &LoadRows::Candles(candles)).await.expect("loaded");
-        let query = SupersededQuery { instrument: eth(), timeframe, range: TimeRange::ALL, as_of: Timestamp::LATEST };
+        let query =
+            SupersededQuery { instrument: eth(), timeframe, range: TimeRange::ALL, as_of: Timestamp::LATEST };
         let versions: Vec<_> = from.stream_superseded(query).try_collect().await.expect("versions");
         to.load(&eth(), &LoadRows::Superseded(versions)).await.expect("loaded");
     }

@@ -83,7 +83,14 @@ pub(crate) fn minutes(from: i64, to: i64, base: i64) -> Vec<ImportedCandle> {
     (from..to).map(minute).collect()
 }
 
-pub(crate) async fn import(store: &dyn MarketStore, of: &Instrument, id: &str, source: &str, from: i64, to: i64) {
+pub(crate) async fn import(
+    store: &dyn MarketStore,
+    of: &Instrument,
+    id: &str,
+    source: &str,
+    from: i64,
+    to: i64,
+) {
     let new = NewImport {
         id: ImportId::try_new(id).expect("an id"),
         instrument: of.clone(),
