@@ -120,7 +120,8 @@ async fn a_load_that_is_dropped_leaves_nothing_and_the_next_one_goes_through() {
     store.begin_load(&load()).await.expect("begun");
     let rows = LoadRows::Trades(trades(20_000).trades);
     for polls in [1, 2, 3, 5, 8, 13, 21] {
-        let mut loading = store.load(&load().instrument, &rows).boxed_local();
+        let one = instrument();
+        let mut loading = store.load(&one, &rows).boxed_local();
         for _ in 0..polls {
             if futures::poll!(&mut loading).is_ready() {
                 break;

@@ -131,7 +131,7 @@ pub(crate) async fn fill(store: &dyn MarketStore) -> Recording {
     import(store, &eth(), "late", "files", -10, 0).await;
     // Another of the store, and one without a tape.
     self::recording(instrument("kraken:ETH/USDT"), 11).write(store).await.expect("written");
-    import(store, &instrument("kraken:BTC/USD"), "history of another", "files", -100, 0).await;
+    import(store, &instrument("kraken:BTC/USD"), "history-of-another", "files", -100, 0).await;
     let record = |number: i64| QuarantinedRecord {
         instrument: (number % 2 == 0).then(eth),
         ..QuarantinedRecord::new(
