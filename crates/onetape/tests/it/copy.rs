@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onetape::domain::time::SECOND;
 use onetape::domain::venue::VenueRules;
 use onetape::memory::SystemClock;
-use onetape::ports::{ArchiveStore as _, MarketStore};
+use onetape::ports::MarketStore;
 use onetape::prelude::*;
 use onetape::provider::ProviderConfig;
 use onetape::{CopyFailure, CopyOptions, CopyOutcome, CopyReport};
