@@ -54,6 +54,8 @@ CREATE TABLE instruments (
     first_imbalance_time timestamp with time zone,
     first_trade_time timestamp with time zone,
     has_imports boolean NOT NULL DEFAULT false,
+    loading_to timestamp with time zone,
+    expired jsonb,
     CONSTRAINT instruments_pkey PRIMARY KEY (symbol, exchange)
 );
 

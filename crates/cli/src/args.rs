@@ -1,5 +1,6 @@
 //! The command line's grammar and its help texts.
 
+mod copy;
 #[cfg(feature = "export")]
 pub(crate) mod export;
 
@@ -11,6 +12,8 @@ use onetape::domain::instrument::{Instrument, Market};
 use onetape::domain::quality::Tier;
 use onetape::domain::time::{Timeframe, Timestamp};
 
+pub(crate) use copy::CopyArgs;
+
 /// One tape of the market: record it once, ask what was known at any instant.
 #[derive(Debug, Parser)]
 #[command(name = "onetape", version, after_help = EXIT_CODES)]
@@ -20,7 +23,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed (maintain: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
+Exit codes: 0 done, 1 failed (maintain, copy --verify-only: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT.
@@ -41,6 +44,8 @@ pub(crate) enum Command {
     Db(DbArgs),
     /// Drop what is old enough; on TimescaleDB also refresh aggregates, compress, and check candles against their parts
     Maintain(MaintainArgs),
+    /// Copy instruments from store to store, proven equal; after an interruption it goes on where it was
+    Copy(CopyArgs),
     /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
     Doctor(DoctorArgs),
 }

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod copy;
 pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;

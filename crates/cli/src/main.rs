@@ -19,8 +19,8 @@ const DONE_WITH_QUARANTINE: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Maintenance is long and has no progress bar: its log lines are its progress.
-    let usual = if matches!(cli.command, Command::Maintain(_)) { "info" } else { "warn" };
+    // What is long and has no progress bar, or none here: log lines are the progress.
+    let usual = if matches!(cli.command, Command::Maintain(_) | Command::Copy(_)) { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -56,6 +56,7 @@ async fn run(command: Command) -> anyhow::Result<u64> {
         Command::Export(args) => commands::export::run(args).await.map(|()| 0),
         Command::Db(args) => commands::db::run(args).await.map(|()| 0),
         Command::Maintain(args) => commands::maintain::run(args).await.map(|()| 0),
+        Command::Copy(args) => commands::copy::run(args).await.map(|()| 0),
         Command::Doctor(args) => commands::doctor::run(args).await.map(|()| 0),
     }
 }

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use onetape::CopyMoment;
 use onetape::ports::WallClock;
 
 /// Bytes between two looks at the clock.
@@ -59,6 +60,69 @@ impl Progress {
                 rate_per_s = rate,
                 eta_s,
                 "replaying"
+            );
+        }
+    }
+
+    /// Takes the bar away; returns the seconds it took.
+    pub(crate) fn finish(self) -> f64 {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let elapsed = self.clock.monotonic_micros() - self.started;
+        Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
+    }
+}
+
+/// Shows how far a copy has come.
+#[derive(Debug)]
+pub(crate) struct CopyProgress {
+    bar: Option<ProgressBar>,
+    clock: onetape::memory::SystemClock,
+    started: i64,
+    logged: i64,
+}
+
+/// Steps of the bar.
+const STEPS: u64 = 10_000;
+
+impl CopyProgress {
+    pub(crate) fn start() -> Self {
+        let clock = onetape::memory::SystemClock::default();
+        let started = clock.monotonic_micros();
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(STEPS);
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:30} {percent:>3} %, {msg}, about {eta} left")
+            {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar, clock, started, logged: started }
+    }
+
+    pub(crate) fn update(&mut self, moment: &CopyMoment) {
+        let CopyMoment { instrument, step, table, rows, fraction } = moment;
+        let now = self.clock.monotonic_micros();
+        let seconds = Duration::from_micros(u64::try_from(now - self.started).unwrap_or(0)).as_secs_f64();
+        let rate = if seconds > 0.0 { *rows as f64 / seconds } else { 0.0 };
+        let step = step.as_str();
+        if let Some(bar) = &self.bar {
+            bar.set_position((fraction * STEPS as f64) as u64);
+            bar.set_message(format!("{step} {instrument} {table}, {rows} rows, {rate:.0}/s"));
+        } else if Duration::from_micros(u64::try_from(now - self.logged).unwrap_or(0)) >= LOG_EVERY {
+            self.logged = now;
+            let eta_s = (*fraction > 0.0).then(|| seconds * (1.0 - fraction) / fraction);
+            tracing::info!(
+                copy.instrument = %instrument,
+                copy.step = step,
+                copy.table = table,
+                copy.rows = rows,
+                rate_per_s = rate,
+                done_percent = fraction * 100.0,
+                eta_s,
+                "copying"
             );
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::candle::{Candle, Ohlcv};
+use crate::candle::{Candle, Ohlcv, overflow};
 use crate::coverage::Intervals;
 use crate::decimal::{Price, Quantity};
 use crate::frame::{CandleSection, candle_section};
@@ -206,16 +206,68 @@ pub fn roll_up_covered<'a>(
     covered: TimeRange,
     timeframe: Timeframe,
 ) -> Result<Vec<ImportedCandle>, Violations> {
-    let whole = whole_periods(covered, timeframe);
-    let inside = candles.into_iter().filter(|candle| whole.contains(candle.open_time));
-    let rolled = crate::candle::roll_up(inside.map(|candle| (candle.open_time, &candle.ohlcv)), timeframe)?;
-    let candle = |(open_time, ohlcv): (Timestamp, Ohlcv)| {
+    let mut candles: Vec<&ImportedCandle> = candles.into_iter().collect();
+    candles.sort_by_key(|candle| candle.open_time);
+    let mut roll_up = RollUp::new(covered, timeframe);
+    let mut rolled = Vec::new();
+    for candle in candles {
+        rolled.extend(roll_up.add(candle)?);
+    }
+    rolled.extend(roll_up.end()?);
+    Ok(rolled)
+}
+
+/// The same of candles that come one by one, in the order of their open times, in the memory of one.
+#[derive(Debug)]
+pub struct RollUp {
+    timeframe: Timeframe,
+    whole: TimeRange,
+    /// The period that is being summed up.
+    sum: Option<(Timestamp, Ohlcv)>,
+}
+
+impl RollUp {
+    /// Of an import that speaks of `covered`, into a coarser timeframe.
+    pub fn new(covered: TimeRange, timeframe: Timeframe) -> Self {
+        Self { timeframe, whole: whole_periods(covered, timeframe), sum: None }
+    }
+
+    /// The timeframe it rolls up into.
+    pub fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    /// Takes the next candle, and gives the period before where it begins another one.
+    ///
+    /// # Errors
+    /// A violation when a volume needs more than 28 digits.
+    pub fn add(&mut self, candle: &ImportedCandle) -> Result<Option<ImportedCandle>, Violations> {
+        if !self.whole.contains(candle.open_time) {
+            return Ok(None);
+        }
+        let open_time = self.timeframe.open_time(candle.open_time);
+        if let Some((begun, sum)) = &mut self.sum
+            && *begun == open_time
+        {
+            *sum = sum.merge(&candle.ohlcv).ok_or_else(|| overflow(&candle.ohlcv))?;
+            return Ok(None);
+        }
+        let done = self.end()?;
+        self.sum = Some((open_time, candle.ohlcv));
+        Ok(done)
+    }
+
+    /// The last period.
+    ///
+    /// # Errors
+    /// As [`ImportedCandle::try_new`].
+    pub fn end(&mut self) -> Result<Option<ImportedCandle>, Violations> {
+        let Some((open_time, ohlcv)) = self.sum.take() else { return Ok(None) };
         let Ohlcv { open, high, low, close, volume, taker_buy_volume, trade_count, first: _, last: _ } =
             ohlcv;
         let values = ImportedValues { open, high, low, close, volume, taker_buy_volume, trade_count };
-        ImportedCandle::try_new(timeframe, open_time, values)
-    };
-    rolled.into_iter().map(candle).collect()
+        ImportedCandle::try_new(self.timeframe, open_time, values).map(Some)
+    }
 }
 
 /// The periods of a timeframe that lie in the range as a whole; an empty range where none does.

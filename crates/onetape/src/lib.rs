@@ -95,6 +95,7 @@
 mod admin;
 #[cfg(feature = "arrow")]
 pub mod arrow;
+mod copy;
 mod error;
 #[cfg(feature = "export")]
 mod export;
@@ -108,6 +109,10 @@ pub use admin::{
 };
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use admin::{Examined, Maintenance, doctor};
+pub use copy::{
+    CopiedInstrument, CopyError, CopyFailure, CopyOptions, CopyReport, Difference, Outcome as CopyOutcome,
+    Progress as CopyMoment, Step as CopyStep, Verification, copy, verify_copy,
+};
 pub use error::OpenError;
 #[cfg(feature = "export")]
 pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod archive;
 pub mod cache;
 pub mod clock;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod query;
 pub mod store;
 
+pub use archive::{ArchiveStore, Load, LoadEnd, LoadRows, SupersededQuery};
 pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery};
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};

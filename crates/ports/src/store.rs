@@ -22,6 +22,7 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 
+use crate::archive::ArchiveStore;
 use crate::error::StoreError;
 use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
 
@@ -228,6 +229,7 @@ pub trait MarketStore:
     + FrameStore
     + ImportStore
     + ClosingStore
+    + ArchiveStore
 {
 }
 
@@ -243,5 +245,6 @@ impl<T> MarketStore for T where
         + FrameStore
         + ImportStore
         + ClosingStore
+        + ArchiveStore
 {
 }

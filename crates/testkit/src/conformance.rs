@@ -1,6 +1,7 @@
 //! One list of cases that every store must pass, each named after the sentence of the port it proves.
 
 mod append;
+mod archive;
 mod books;
 mod candles;
 mod clocks;
@@ -166,6 +167,7 @@ pub fn cases() -> Vec<Case> {
         quarantine::cases(),
         frames::cases(),
         imports::cases(),
+        archive::cases(),
         scale::cases(),
     ];
     groups.concat()

@@ -22,9 +22,10 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
-    BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameQuery,
-    FrameStore, ImbalanceStore, ImportStore, ImportedQuery, MarketStore, QuarantineStore, RowStream,
-    StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore,
+    FrameQuery, FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Load, LoadEnd, LoadRows, MarketStore,
+    QuarantineStore, RowStream, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery,
+    TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -303,5 +304,44 @@ impl<S: MarketStore + ?Sized> ImportStore for FaultStore<S> {
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
         self.call("source_order", self.inner.source_order()).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ArchiveStore for FaultStore<S> {
+    async fn archived(&self) -> Result<BTreeSet<Instrument>, StoreError> {
+        self.call("archived", self.inner.archived()).await
+    }
+
+    fn stream_superseded(&self, query: SupersededQuery) -> RowStream<'_, SupersededCandle> {
+        self.stream("stream_superseded", self.inner.stream_superseded(query))
+    }
+
+    fn stream_quarantined(&self) -> RowStream<'_, QuarantinedRecord> {
+        self.stream("stream_quarantined", self.inner.stream_quarantined())
+    }
+
+    async fn load_under_way(&self, instrument: &Instrument) -> Result<Option<Load>, StoreError> {
+        self.call("load_under_way", self.inner.load_under_way(instrument)).await
+    }
+
+    async fn begin_load(&self, load: &Load) -> Result<(), StoreError> {
+        self.call("begin_load", self.inner.begin_load(load)).await
+    }
+
+    async fn load_import(&self, import: &Import) -> Result<Import, StoreError> {
+        self.call("load_import", self.inner.load_import(import)).await
+    }
+
+    async fn load(&self, instrument: &Instrument, rows: &LoadRows) -> Result<(), StoreError> {
+        self.call("load", self.inner.load(instrument, rows)).await
+    }
+
+    async fn finish_load(&self, end: &LoadEnd) -> Result<(), StoreError> {
+        self.call("finish_load", self.inner.finish_load(end)).await
+    }
+
+    async fn discard_load(&self, instrument: &Instrument) -> Result<(), StoreError> {
+        self.call("discard_load", self.inner.discard_load(instrument)).await
     }
 }

@@ -46,6 +46,11 @@ impl Reference {
         self.clock = Some(clock);
     }
 
+    /// Sets all versions of candles: of each candle in order, the last one is the current one.
+    pub fn set_candles(&mut self, candles: Vec<CandleChange>) {
+        self.changes.candles = candles;
+    }
+
     /// All rows, in the order they came.
     pub fn changes(&self) -> &Changes {
         &self.changes

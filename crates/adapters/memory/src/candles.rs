@@ -112,6 +112,23 @@ impl CandleChunk {
         self.max_stamp = self.max_stamp.max(stamp(&candle));
     }
 
+    /// Another current version, which makes no replaced one of the one before.
+    fn exchange(&mut self, at: usize, candle: Candle) {
+        self.candles[at] = candle;
+        self.closes[at] = indicator_input(candle.ohlcv().close.get());
+        self.min_stamp = self.min_stamp.min(stamp(&candle));
+        self.max_stamp = self.max_stamp.max(stamp(&candle));
+    }
+
+    /// Puts a replaced version in its place; one that is there stays.
+    fn put_older(&mut self, version: SupersededCandle) {
+        let key = |other: &SupersededCandle| (other.candle.open_time(), other.candle.revision());
+        if let Err(place) = self.older.binary_search_by_key(&key(&version), key) {
+            self.min_stamp = self.min_stamp.min(stamp(&version.candle));
+            self.older.insert(place, version);
+        }
+    }
+
     fn split(&mut self) -> Option<Self> {
         let half = self.candles.len() / 2;
         let open_time = self.candles.get(half)?.open_time();
@@ -162,6 +179,54 @@ impl CandleSeries {
         }
         self.len += usize::from(put == Put::New);
         put
+    }
+
+    /// Puts a current version in as another store had it: of one that is there the higher revision stays.
+    pub(crate) fn load(&mut self, candle: Candle) {
+        let open_time = candle.open_time();
+        let stored = self.current(open_time).map(|stored| stored.revision());
+        match stored {
+            None => {
+                self.put(candle);
+            }
+            Some(revision) if revision >= candle.revision() => return,
+            Some(_) => {
+                if let Some((chunk, at)) = self.find_mut(open_time) {
+                    chunk.exchange(at, candle);
+                }
+            }
+        }
+        self.lead = self.lead.max(open_time.since(stamp(&candle)));
+    }
+
+    /// Puts a replaced version in; false where there is no current one of its candle.
+    pub(crate) fn load_replaced(&mut self, version: SupersededCandle) -> bool {
+        let open_time = version.candle.open_time();
+        let Some((chunk, _)) = self.find_mut(open_time) else { return false };
+        chunk.put_older(version);
+        self.lead = self.lead.max(open_time.since(stamp(&version.candle)));
+        true
+    }
+
+    fn find_mut(&mut self, open_time: Timestamp) -> Option<(&mut CandleChunk, usize)> {
+        let at = self.chunks.partition_point(|chunk| chunk.last_open().is_some_and(|last| last < open_time));
+        let chunk = self.chunks.get_mut(at)?;
+        let place = chunk.candles.binary_search_by_key(&open_time, Candle::open_time).ok()?;
+        Some((Arc::make_mut(chunk), place))
+    }
+
+    /// The chunks as they are now that hold replaced versions of candles that open in `[from, to)`.
+    pub(crate) fn replaced_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> impl Iterator<Item = SupersededCandle> + use<> {
+        let chunks = self.chunks_in(from, to).to_vec();
+        let inside = move |version: &SupersededCandle| {
+            let open_time = version.candle.open_time();
+            from <= open_time && open_time < to
+        };
+        chunks.into_iter().flat_map(|chunk| chunk.older.clone()).filter(inside)
     }
 
     fn push(&mut self, candle: Candle) {

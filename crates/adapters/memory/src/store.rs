@@ -1,5 +1,6 @@
 //! The in-memory store: every table of every instrument, each behind its own lock, and no disk.
 
+mod archive;
 mod books;
 mod candles;
 mod clocks;
@@ -16,12 +17,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
+use onetape_domain::candle::SupersededCandle;
 use onetape_domain::clock::InstrumentClock;
+use onetape_domain::expiry::Expiry;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
-use onetape_ports::Knowledge;
+use onetape_ports::{Knowledge, Load};
 use parking_lot::{Mutex, RwLock};
 
 use crate::candles::{CandleSeries, Lens};
@@ -88,6 +91,12 @@ struct Tape {
     books_by_stamp: Series<ByStamp>,
     imbalances: Series<Imbalances>,
     coverage: CoverageLog,
+    /// What another store's retention had taken.
+    expiry: Expiry,
+    /// Under way while the rows of another store come in.
+    load: Option<Load>,
+    /// Replaced versions of candles that retention took, by open time and revision.
+    orphans: [BTreeMap<(Timestamp, u32), SupersededCandle>; 6],
 }
 
 impl Default for Tape {
@@ -100,6 +109,9 @@ impl Default for Tape {
             books_by_stamp: Series::new(CHUNK_ROWS),
             imbalances: Series::new(CHUNK_ROWS),
             coverage: CoverageLog::new(CHUNK_ROWS),
+            expiry: Expiry::NOTHING,
+            load: None,
+            orphans: Default::default(),
         }
     }
 }

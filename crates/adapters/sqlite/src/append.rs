@@ -9,11 +9,13 @@ mod trades;
 use async_trait::async_trait;
 use onetape_domain::candle::{Candle, CandleState};
 use onetape_domain::change::{Changes, TapeBatch};
+use onetape_domain::clock::InstrumentClock;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
-use onetape_ports::{StoreError, StoreErrorKind, TapeStore};
+use onetape_ports::{LoadRows, StoreError, StoreErrorKind, TapeStore};
 use sqlx::SqliteConnection;
 
+use crate::archive;
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
 use crate::error::{failed, unfit};
@@ -68,6 +70,7 @@ async fn write(
     expected: Option<Timestamp>,
 ) -> Result<Written, StoreError> {
     let bounds = Bounds::read(connection, &batch.instrument, APPEND).await?;
+    archive::refuse_under_load(&batch.instrument, bounds, APPEND)?;
     let stored = match bounds {
         Some(bounds) => issued(connection, bounds.id).await?,
         None => None,
@@ -84,7 +87,7 @@ async fn write(
         None => insert_instrument(connection, &batch.instrument).await?,
     };
     let Changes { trades, candles, books, imbalances, coverage, imports } = &batch.changes;
-    write_clock(connection, id, batch).await?;
+    write_clock(connection, id, &batch.clock).await?;
     widen_bounds(connection, id, batch).await?;
     trades::write(connection, id, trades).await?;
     candles::write(connection, id, candles).await?;
@@ -95,7 +98,10 @@ async fn write(
     Ok(Written::Now)
 }
 
-async fn issued(connection: &mut SqliteConnection, id: i64) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) async fn issued(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<Timestamp>, StoreError> {
     let issued: Option<i64> = sqlx::query_scalar(include_str!("queries/issued.sql"))
         .bind(id)
         .fetch_optional(connection)
@@ -116,12 +122,11 @@ pub(crate) async fn insert_instrument(
         .map_err(failed(APPEND))
 }
 
-async fn write_clock(
+pub(crate) async fn write_clock(
     connection: &mut SqliteConnection,
     id: i64,
-    batch: &TapeBatch,
+    clock: &InstrumentClock,
 ) -> Result<(), StoreError> {
-    let clock = &batch.clock;
     let unwritable =
         |error: serde_json::Error| unfit(APPEND, "the clock cannot be written").with_source(error);
     let state = serde_json::to_string(&clock.state).map_err(unwritable)?;
@@ -147,8 +152,18 @@ async fn widen_bounds(
     let Some(first_time) = times.min() else { return Ok(()) };
     let leads = trades.iter().map(|row| row.key.event_time.since(row.available_at));
     let leads = leads.chain(coverage.iter().map(|row| row.end.since(row.available_at)));
+    widen(connection, id, first_time, leads.max().unwrap_or(0)).await
+}
+
+/// Rows begin by then, and lie so far ahead of their stamps.
+pub(crate) async fn widen(
+    connection: &mut SqliteConnection,
+    id: i64,
+    first_time: Timestamp,
+    lead: i64,
+) -> Result<(), StoreError> {
     let mut arguments = Arguments::new();
-    arguments.add(id).time(first_time).add(leads.max().unwrap_or(0).max(0));
+    arguments.add(id).time(first_time).add(lead.max(0));
     run(connection, include_str!("queries/widen_bounds.sql"), arguments).await
 }
 
@@ -164,8 +179,29 @@ fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Times
     StoreError::new(StoreErrorKind::Conflict, APPEND, message)
 }
 
+/// Writes rows of one table as another store had them.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    id: i64,
+    rows: &LoadRows,
+) -> Result<(), StoreError> {
+    match rows {
+        LoadRows::Candles(rows) => candles::load(connection, id, rows).await,
+        LoadRows::Superseded(rows) => candles::write_superseded(connection, id, rows).await,
+        LoadRows::Trades(rows) => trades::write(connection, id, rows).await,
+        LoadRows::Books(rows) => books::write(connection, id, rows).await,
+        LoadRows::Imbalances(rows) => books::write_imbalances(connection, id, rows).await,
+        LoadRows::Coverage(rows) => coverage::write(connection, id, rows).await,
+        LoadRows::Imported { .. } => Ok(()),
+    }
+}
+
 /// Runs one statement with its arguments.
-async fn run(connection: &mut SqliteConnection, sql: &str, arguments: Arguments) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    arguments: Arguments,
+) -> Result<(), StoreError> {
     let arguments = arguments.done().map_err(failed(APPEND))?;
     sqlx::query_with(sql, arguments).execute(connection).await.map(drop).map_err(failed(APPEND))
 }

@@ -16,6 +16,8 @@ pub(crate) struct Bounds {
     pub(crate) first_time: Option<Timestamp>,
     /// The most that a trade's event time, or the end of a coverage row, lies ahead of its stamp.
     pub(crate) lead: i64,
+    /// The last stamp of the rows that are being copied in, as it is stored; none where none are.
+    pub(crate) loading_to: Option<i64>,
 }
 
 impl Bounds {
@@ -25,16 +27,18 @@ impl Bounds {
         instrument: &Instrument,
         operation: &'static str,
     ) -> Result<Option<Self>, StoreError> {
-        let row: Option<(i64, Option<i64>, i64)> = sqlx::query_as(include_str!("queries/bounds.sql"))
-            .bind(instrument.exchange().as_str().to_owned())
-            .bind(instrument.symbol().as_str().to_owned())
-            .fetch_optional(connection)
-            .await
-            .map_err(failed(operation))?;
-        Ok(row.map(|(id, first_time, lead)| Self {
+        let row: Option<(i64, Option<i64>, i64, Option<i64>)> =
+            sqlx::query_as(include_str!("queries/bounds.sql"))
+                .bind(instrument.exchange().as_str().to_owned())
+                .bind(instrument.symbol().as_str().to_owned())
+                .fetch_optional(connection)
+                .await
+                .map_err(failed(operation))?;
+        Ok(row.map(|(id, first_time, lead, loading_to)| Self {
             id,
             first_time: first_time.map(Timestamp::from_micros),
             lead,
+            loading_to,
         }))
     }
 }

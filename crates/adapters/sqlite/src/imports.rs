@@ -1,6 +1,6 @@
 //! Candles from elsewhere: imports, and when their instrument's tape takes them in.
 
-mod write;
+pub(crate) mod write;
 
 use async_trait::async_trait;
 use onetape_domain::imported::{
@@ -16,11 +16,12 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::append::insert_instrument;
+use crate::archive;
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
 use crate::candles::FOREVER;
 use crate::columns::{Columns, Unread, Values as _};
-use crate::error::{broken_row, failed};
+use crate::error::{broken_row, failed, unfit};
 use crate::session::{self, Session};
 use crate::store::SqliteStore;
 
@@ -28,8 +29,8 @@ const READ: &str = "read imports";
 const WRITE: &str = "write an import";
 
 /// An import with the number that its candles have.
-struct Stored {
-    number: i64,
+pub(crate) struct Stored {
+    pub(crate) number: i64,
     new: NewImport,
     /// What is said of it once it is finished.
     finished: Option<Import>,
@@ -150,7 +151,10 @@ fn conflict(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, WRITE, message)
 }
 
-async fn find(connection: &mut SqliteConnection, id: &ImportId) -> Result<Option<Stored>, StoreError> {
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    id: &ImportId,
+) -> Result<Option<Stored>, StoreError> {
     let row = sqlx::query(include_str!("queries/imports/one.sql"))
         .bind(id.as_str().to_owned())
         .fetch_optional(connection)
@@ -159,7 +163,13 @@ async fn find(connection: &mut SqliteConnection, id: &ImportId) -> Result<Option
     row.as_ref().map(stored).transpose().map_err(Unread::of(WRITE))
 }
 
-async fn begin(connection: &mut SqliteConnection, import: &NewImport) -> Result<(), StoreError> {
+async fn begin_anew(connection: &mut SqliteConnection, import: &NewImport) -> Result<(), StoreError> {
+    let bounds = Bounds::read(connection, &import.instrument, WRITE).await?;
+    archive::refuse_under_load(&import.instrument, bounds, WRITE)?;
+    begin(connection, import).await.map(drop)
+}
+
+pub(crate) async fn begin(connection: &mut SqliteConnection, import: &NewImport) -> Result<i64, StoreError> {
     let instrument = match Bounds::read(connection, &import.instrument, WRITE).await? {
         Some(bounds) => bounds.id,
         None => insert_instrument(connection, &import.instrument).await?,
@@ -176,7 +186,8 @@ async fn begin(connection: &mut SqliteConnection, import: &NewImport) -> Result<
             let NewImport { id, instrument, source, timeframe } = stored.new;
             Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
         }
-        _ => Ok(()),
+        Some(Stored { number, .. }) => Ok(number),
+        None => Err(unfit(WRITE, format!("import {} vanished while it was begun", import.id))),
     }
 }
 
@@ -184,7 +195,7 @@ async fn begin(connection: &mut SqliteConnection, import: &NewImport) -> Result<
 impl ImportStore for SqliteStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writer(), session::WRITE, WRITE).await?;
-        let begun = begin(session.connection()?, import).await;
+        let begun = begin_anew(session.connection()?, import).await;
         session.finish(begun).await
     }
 

@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 mod append;
+mod archive;
 mod arguments;
 mod books;
 mod bounds;

@@ -77,7 +77,7 @@ fn digest(texts: [&str; 3]) -> i64 {
     hash.cast_signed()
 }
 
-fn decode(row: &SqliteRow) -> Result<QuarantinedRecord, StoreError> {
+pub(crate) fn decode(row: &SqliteRow) -> Result<QuarantinedRecord, StoreError> {
     let read = |columns: &mut Columns<'_>| {
         let origin = columns.take()?;
         let (symbol, exchange): (Option<&str>, Option<&str>) = (columns.take()?, columns.take()?);

@@ -3,16 +3,18 @@
 //! Rows travel as one array a column. A batch of any size costs the same few round trips, up to
 //! [`ROWS_PER_STATEMENT`] rows each.
 
-mod books;
-mod candles;
-mod coverage;
+pub(crate) mod books;
+pub(crate) mod candles;
+pub(crate) mod coverage;
 #[cfg(feature = "indicators")]
-mod indicators;
+pub(crate) mod indicators;
 mod late;
-mod trades;
+pub(crate) mod trades;
 
 use async_trait::async_trait;
 use onetape_domain::change::{Changes, TapeBatch};
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
 use onetape_ports::{StoreError, StoreErrorKind, TapeStore};
 use sqlx::PgConnection;
@@ -20,6 +22,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
 use sqlx::types::Json;
 
+use crate::archive;
 use crate::arguments::Arguments;
 use crate::error::failed;
 use crate::imports;
@@ -54,13 +57,7 @@ async fn append_once(
     match write(session.connection()?, batch, expected).await {
         Ok(true) => session.commit().await,
         Ok(false) => session.rollback().await,
-        Err(error) => {
-            // The first error is the one that tells; a connection that cannot roll back is closed.
-            if let Err(second) = session.rollback().await {
-                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-            }
-            Err(error)
-        }
+        Err(error) => session.finish(Err(error)).await,
     }
 }
 
@@ -70,9 +67,12 @@ async fn write(
     batch: &TapeBatch,
     expected: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
+    if expected.is_none() {
+        archive::refuse_under_load(connection, &batch.instrument, APPEND).await?;
+    }
     // First, since it locks out other writers of the instrument until the end of the transaction.
-    if !move_clock(connection, batch, expected).await.map_err(failed(APPEND))? {
-        return match stored_clock(connection, batch).await.map_err(failed(APPEND))? {
+    if !move_clock(connection, &batch.clock, expected).await.map_err(failed(APPEND))? {
+        return match stored_clock(connection, &batch.instrument).await.map_err(failed(APPEND))? {
             Some(stored) if stored == batch.clock.issued => Ok(false),
             stored => Err(conflict(batch, expected, stored)),
         };
@@ -88,24 +88,23 @@ async fn write(
     books::write_imbalances(connection, instrument, imbalances).await?;
     coverage::write(connection, instrument, coverage).await?;
     imports::place(connection, instrument, imports, expected.is_none()).await?;
-    widen_bounds(connection, batch).await?;
+    widen_bounds(connection, instrument, changes).await?;
     Ok(true)
 }
 
 /// Moves the clock from `expected` to the batch's own; false where it did not stand there, or would go back.
-async fn move_clock(
+pub(crate) async fn move_clock(
     connection: &mut PgConnection,
-    batch: &TapeBatch,
+    clock: &InstrumentClock,
     expected: Option<Timestamp>,
 ) -> Result<bool, sqlx::Error> {
-    let clock = &batch.clock;
     let sql = match expected {
         None => include_str!("queries/insert_clock.sql"),
         Some(_) => include_str!("queries/update_clock.sql"),
     };
     let mut query = sqlx::query(sql)
-        .bind(batch.instrument.symbol().as_str())
-        .bind(batch.instrument.exchange().as_str())
+        .bind(clock.instrument.symbol().as_str())
+        .bind(clock.instrument.exchange().as_str())
         .bind(Micros(clock.issued))
         .bind(Micros(clock.live_since))
         .bind(clock.watermark.map(Micros))
@@ -117,13 +116,13 @@ async fn move_clock(
     Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
-async fn stored_clock(
+pub(crate) async fn stored_clock(
     connection: &mut PgConnection,
-    batch: &TapeBatch,
+    instrument: &Instrument,
 ) -> Result<Option<Timestamp>, sqlx::Error> {
     let stored: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
-        .bind(batch.instrument.symbol().as_str())
-        .bind(batch.instrument.exchange().as_str())
+        .bind(instrument.symbol().as_str())
+        .bind(instrument.exchange().as_str())
         .fetch_optional(connection)
         .await?;
     Ok(stored.map(Timestamp::from))
@@ -142,8 +141,12 @@ fn conflict(batch: &TapeBatch, expected: Option<Timestamp>, stored: Option<Times
 }
 
 /// Keeps what readers rely on: see the table `instruments`.
-async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Result<(), StoreError> {
-    let Changes { trades, candles, books, imbalances, coverage, imports: _ } = &batch.changes;
+async fn widen_bounds(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    changes: &Changes,
+) -> Result<(), StoreError> {
+    let Changes { trades, candles, books, imbalances, coverage, imports: _ } = changes;
     let first_trade = trades.iter().map(|row| row.key.event_time).min();
     let first_book = books.iter().map(|row| row.second()).min();
     let first_imbalance = imbalances.iter().map(|row| row.second).min();
@@ -154,19 +157,50 @@ async fn widen_bounds(connection: &mut PgConnection, batch: &TapeBatch) -> Resul
     let leads = trades.iter().map(|row| row.key.event_time.since(row.available_at));
     let leads = leads.chain(coverage.iter().map(|row| row.end.since(row.available_at)));
     let lags = books.iter().map(|row| row.available_at().since(row.second()));
-    sqlx::query(include_str!("queries/widen_bounds.sql"))
-        .bind(batch.instrument.symbol().as_str())
-        .bind(batch.instrument.exchange().as_str())
-        .bind(Micros(first_time))
-        .bind(first_trade.map(Micros))
-        .bind(first_book.map(Micros))
-        .bind(first_imbalance.map(Micros))
-        .bind(leads.max().unwrap_or(0).max(0))
-        .bind(lags.max().unwrap_or(0).max(0))
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(failed(APPEND))
+    let reach = Reach {
+        first_time,
+        first_trade,
+        first_book,
+        first_imbalance,
+        lead: leads.max().unwrap_or(0).max(0),
+        lag: lags.max().unwrap_or(0).max(0),
+    };
+    reach.write(connection, instrument).await
+}
+
+/// Where rows lie.
+pub(crate) struct Reach {
+    pub(crate) first_time: Timestamp,
+    pub(crate) first_trade: Option<Timestamp>,
+    pub(crate) first_book: Option<Timestamp>,
+    pub(crate) first_imbalance: Option<Timestamp>,
+    /// The most that an event time, or the end of a coverage row, lies ahead of its stamp.
+    pub(crate) lead: i64,
+    /// The most that a book's stamp lies behind its second.
+    pub(crate) lag: i64,
+}
+
+impl Reach {
+    pub(crate) async fn write(
+        self,
+        connection: &mut PgConnection,
+        instrument: &Instrument,
+    ) -> Result<(), StoreError> {
+        let Self { first_time, first_trade, first_book, first_imbalance, lead, lag } = self;
+        sqlx::query(include_str!("queries/widen_bounds.sql"))
+            .bind(instrument.symbol().as_str())
+            .bind(instrument.exchange().as_str())
+            .bind(Micros(first_time))
+            .bind(first_trade.map(Micros))
+            .bind(first_book.map(Micros))
+            .bind(first_imbalance.map(Micros))
+            .bind(lead)
+            .bind(lag)
+            .execute(connection)
+            .await
+            .map(drop)
+            .map_err(failed(APPEND))
+    }
 }
 
 /// Runs one statement with its arguments.

@@ -315,7 +315,7 @@ fn request(
     }
 }
 
-fn decode(row: &PgRow, timeframe: Timeframe) -> Result<Candle, StoreError> {
+pub(crate) fn decode(row: &PgRow, timeframe: Timeframe) -> Result<Candle, StoreError> {
     let row = CandleRow::read(&mut Columns::new(row)).map_err(failed(READ))?;
     row.into_candle(timeframe).map_err(broken_row(READ))
 }

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
-use crate::columns::{Columns, FromColumns, row};
+use crate::columns::{Columns, FromColumns, row, row_of_records};
 use crate::cursor::{self, Request};
 use crate::error::{broken_row, failed};
 use crate::imbalances::span;
@@ -52,8 +52,9 @@ impl CoverageColumns {
     }
 }
 
-row! {
-    /// A run of the log: its last row known at the instant, and the one that reached furthest.
+row_of_records! {
+    /// A run of the log: its last row known at the instant, null where that lies before the bound, and the one that
+    /// reached furthest, null of a run that went on after the instant: its last row until then did.
     RunColumns {
         stream: String,
         begin_time: Micros,
@@ -119,7 +120,8 @@ async fn runs(
 }
 
 impl RunColumns {
-    fn into_rows(self) -> Result<Option<Vec<CoverageRow>>, Violations> {
+    /// One row, or two; none where the last one was not found.
+    pub(crate) fn into_rows(self) -> Result<Option<Vec<CoverageRow>>, Violations> {
         let Self { stream, begin_time, state, reason, end_time, available_at, furthest_end, furthest_at } =
             self;
         let Some(last) = end_time.zip(available_at) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Candles from elsewhere: imports, and when their instrument's tape takes them in.
 
 mod read;
-mod write;
+pub(crate) mod write;
 
 use async_trait::async_trait;
 use onetape_domain::imported::{Import, ImportId, ImportedCandle, ImportedRow, NewImport, Place, Source};
@@ -38,8 +38,9 @@ type ImportRow = (
 );
 
 /// An import, with what is said of it once it is finished.
-struct Stored {
-    new: NewImport,
+pub(crate) struct Stored {
+    pub(crate) new: NewImport,
+    pub(crate) number: i64,
     finished: Option<Import>,
 }
 
@@ -53,7 +54,7 @@ impl Stored {
             timeframe: timeframe.parse()?,
         };
         let Some((Micros(from), Micros(to))) = from.zip(to) else {
-            return Ok(Self { new, finished: None });
+            return Ok(Self { new, number, finished: None });
         };
         let place = match (before, stamp) {
             (Some(true), _) => Place::Before,
@@ -62,10 +63,10 @@ impl Stored {
         };
         let NewImport { id, instrument, source, timeframe } = new.clone();
         let covered = TimeRange::try_new(from, to)?;
-        let number = natural("import.number", number)?;
+        let counted = natural("import.number", number)?;
         let rank = rank.map_or(Ok(Import::UNRANKED), |rank| natural("import.rank", rank))?;
-        let finished = Import { id, instrument, source, timeframe, covered, place, number, rank };
-        Ok(Self { new, finished: Some(finished) })
+        let finished = Import { id, instrument, source, timeframe, covered, place, number: counted, rank };
+        Ok(Self { new, number, finished: Some(finished) })
     }
 }
 
@@ -134,20 +135,20 @@ pub(crate) async fn place(
 impl ImportStore for TimescaleStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, WRITE).await?;
-        write::begin(session.connection()?, import).await?;
-        session.commit().await
+        let begun = write::begin_anew(session.connection()?, import).await;
+        session.finish(begun).await
     }
 
     async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let added = write::add(session.connection()?, id, candles).await;
-        end(session, added).await
+        session.finish(added).await
     }
 
     async fn finish_import(&self, id: &ImportId, covered: TimeRange) -> Result<Import, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let finished = write::finish(session.connection()?, id, covered).await;
-        end(session, finished).await
+        session.finish(finished).await
     }
 
     async fn imports(&self, instrument: &Instrument) -> Result<Vec<Import>, StoreError> {
@@ -179,13 +180,13 @@ impl ImportStore for TimescaleStore {
     async fn remove_import(&self, id: &ImportId) -> Result<u64, StoreError> {
         let mut session = Session::begin(self.writers(), BEGIN_LONG, WRITE).await?;
         let removed = write::remove(session.connection()?, id).await;
-        end(session, removed).await
+        session.finish(removed).await
     }
 
     async fn set_source_order(&self, order: &[Source]) -> Result<(), StoreError> {
         let mut session = Session::begin(self.writers(), READ_WRITE, WRITE).await?;
         let ranked = write::rank(session.connection()?, order).await;
-        end(session, ranked).await
+        session.finish(ranked).await
     }
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
@@ -199,19 +200,5 @@ impl ImportStore for TimescaleStore {
     }
 }
 
-/// Makes what was done visible, or undoes it.
-async fn end<T>(session: Session, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    match outcome {
-        Ok(value) => session.commit().await.map(|()| value),
-        Err(error) => {
-            // The first error is the one that tells; a connection that cannot roll back is closed.
-            if let Err(second) = session.rollback().await {
-                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-            }
-            Err(error)
-        }
-    }
-}
-
 /// Before every row of an instrument that has none yet.
-const NO_ROWS_YET: Micros = Micros(Timestamp::LATEST);
+pub(crate) const NO_ROWS_YET: Micros = Micros(Timestamp::LATEST);

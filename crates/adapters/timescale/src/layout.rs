@@ -47,15 +47,7 @@ pub(crate) async fn transaction(
         Ok(()) => work(connection).await,
         Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => session.commit().await,
-        Err(error) => {
-            if let Err(second) = session.rollback().await {
-                tracing::debug!(error = %second, "the connection was closed instead of rolled back");
-            }
-            Err(error)
-        }
-    }
+    session.finish(done).await
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {

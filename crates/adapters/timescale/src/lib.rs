@@ -15,9 +15,11 @@
 #![warn(missing_docs)]
 
 mod append;
+mod archive;
 mod arguments;
 mod books;
 mod bounds;
+mod bulk;
 mod by_time;
 mod candles;
 mod clocks;

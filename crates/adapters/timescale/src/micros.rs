@@ -26,6 +26,14 @@ impl Micros {
     pub(crate) const fn from_wire(micros: i64) -> Self {
         Self(Timestamp::from_micros(micros.saturating_add(EPOCH)))
     }
+
+    /// As PostgreSQL counts.
+    pub(crate) fn to_wire(self) -> i64 {
+        match self.0.micros() {
+            i64::MAX => i64::MAX,
+            micros => micros.saturating_sub(EPOCH).max(FIRST),
+        }
+    }
 }
 
 impl From<Timestamp> for Micros {
@@ -54,11 +62,7 @@ impl PgHasArrayType for Micros {
 
 impl Encode<'_, Postgres> for Micros {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = match self.0.micros() {
-            i64::MAX => i64::MAX,
-            micros => micros.saturating_sub(EPOCH).max(FIRST),
-        };
-        buf.extend_from_slice(&micros.to_be_bytes());
+        buf.extend_from_slice(&self.to_wire().to_be_bytes());
         Ok(IsNull::No)
     }
 

@@ -36,38 +36,42 @@ impl PgHasArrayType for Num {
 
 impl Encode<'_, Postgres> for Num {
     fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let mut value = self.0;
-        if value.scale() > MAX_DECIMALS || value.mantissa().unsigned_abs() >= 10_u128.pow(MAX_DIGITS) {
-            // Within the limits but for trailing zeros, which the CHECKs would count.
-            value = value.normalize();
-        }
-        let scale = value.scale();
-        let padding = (4 - scale % 4) % 4;
-        // At most 2^96 · 1000.
-        let mut rest = value.mantissa().unsigned_abs() * 10_u128.pow(padding);
-        let mut groups = [0_i16; MAX_GROUPS];
-        let mut count = 0_usize;
-        while rest != 0 {
-            let group;
-            (rest, group) = match u64::try_from(rest) {
-                Ok(small) => (u128::from(small / 10_000), small % 10_000),
-                Err(_) => (rest / 10_000, u64::try_from(rest % 10_000)?),
-            };
-            groups[count] = i16::try_from(group)?;
-            count += 1;
-        }
-        let weight = i16::try_from(count)? - i16::try_from(scale.div_ceil(4))? - 1;
-        let trailing = groups[..count].iter().take_while(|group| **group == 0).count();
-        let sign = if value.is_sign_negative() && count > 0 { NEGATIVE } else { 0 };
-        buf.extend_from_slice(&i16::try_from(count - trailing)?.to_be_bytes());
-        buf.extend_from_slice(&if count == 0 { 0 } else { weight }.to_be_bytes());
-        buf.extend_from_slice(&sign.to_be_bytes());
-        buf.extend_from_slice(&i16::try_from(scale)?.to_be_bytes());
-        for group in groups[trailing..count].iter().rev() {
-            buf.extend_from_slice(&group.to_be_bytes());
-        }
-        Ok(IsNull::No)
+        encode(self.0, buf).map(|()| IsNull::No)
     }
+}
+
+/// Writes the binary form.
+pub(crate) fn encode(mut value: Decimal, buf: &mut Vec<u8>) -> Result<(), BoxDynError> {
+    if value.scale() > MAX_DECIMALS || value.mantissa().unsigned_abs() >= 10_u128.pow(MAX_DIGITS) {
+        // Within the limits but for trailing zeros, which the CHECKs would count.
+        value = value.normalize();
+    }
+    let scale = value.scale();
+    let padding = (4 - scale % 4) % 4;
+    // At most 2^96 · 1000.
+    let mut rest = value.mantissa().unsigned_abs() * 10_u128.pow(padding);
+    let mut groups = [0_i16; MAX_GROUPS];
+    let mut count = 0_usize;
+    while rest != 0 {
+        let group;
+        (rest, group) = match u64::try_from(rest) {
+            Ok(small) => (u128::from(small / 10_000), small % 10_000),
+            Err(_) => (rest / 10_000, u64::try_from(rest % 10_000)?),
+        };
+        groups[count] = i16::try_from(group)?;
+        count += 1;
+    }
+    let weight = i16::try_from(count)? - i16::try_from(scale.div_ceil(4))? - 1;
+    let trailing = groups[..count].iter().take_while(|group| **group == 0).count();
+    let sign = if value.is_sign_negative() && count > 0 { NEGATIVE } else { 0 };
+    buf.extend_from_slice(&i16::try_from(count - trailing)?.to_be_bytes());
+    buf.extend_from_slice(&if count == 0 { 0 } else { weight }.to_be_bytes());
+    buf.extend_from_slice(&sign.to_be_bytes());
+    buf.extend_from_slice(&i16::try_from(scale)?.to_be_bytes());
+    for group in groups[trailing..count].iter().rev() {
+        buf.extend_from_slice(&group.to_be_bytes());
+    }
+    Ok(())
 }
 
 impl<'r> Decode<'r, Postgres> for Num {

@@ -19,7 +19,7 @@ const ROWS_PER_STATEMENT: usize = 1_000;
 const WRITE: &str = "quarantine records";
 const READ: &str = "read quarantined records";
 
-type QuarantineRow =
+pub(crate) type QuarantineRow =
     (String, Option<String>, Option<String>, Json<Vec<Violation>>, String, i64, Option<Micros>);
 
 #[async_trait]
@@ -72,7 +72,7 @@ fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-fn into_record(row: QuarantineRow) -> Result<QuarantinedRecord, Violations> {
+pub(crate) fn into_record(row: QuarantineRow) -> Result<QuarantinedRecord, Violations> {
     let (origin, symbol, exchange, Json(violations), payload, payload_bytes, received_at) = row;
     let instrument = symbol.zip(exchange).map(|(symbol, exchange)| Instrument::try_new(&exchange, &symbol));
     Ok(QuarantinedRecord {

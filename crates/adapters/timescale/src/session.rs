@@ -85,6 +85,20 @@ impl Session {
         self.end("ROLLBACK", "ROLLBACK; DEALLOCATE ALL").await
     }
 
+    /// Ends it by what became of its work.
+    pub(crate) async fn finish<T>(self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        match outcome {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                // The first error is the one that tells; a connection that cannot roll back is closed.
+                if let Err(second) = self.rollback().await {
+                    tracing::debug!(error = %second, "the connection was closed instead of rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Behind a pooler, statements that were prepared would be in the way of whoever gets the server's session next.
     async fn end(mut self, how: &str, pooled: &str) -> Result<(), StoreError> {
         if self.is_transaction {

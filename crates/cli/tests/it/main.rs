@@ -1,5 +1,6 @@
 //! The command line as other tools use it: a real process, a real database.
 mod bad_input;
+mod copy;
 mod delayed;
 mod demo;
 mod doctor;

@@ -64,7 +64,7 @@ async fn frame(provider: &UnifiedDataProvider, at: Timestamp) -> InferenceDataFr
 }
 
 /// Two days of minutes before the market begins; while it runs, an import that reaches into it.
-async fn history_and_live(tape: &Onetape) {
+pub(crate) async fn history_and_live(tape: &Onetape) {
     let store = tape.store();
     import(&**store, "history", "files", -2 * 1_440, -1, 3_000).await;
 

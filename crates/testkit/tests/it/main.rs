@@ -5,6 +5,7 @@ mod candle_properties;
 mod coverage_properties;
 mod doubles;
 mod handmade_cases;
+mod naive_archive;
 mod naive_imports;
 mod naive_store;
 mod pushed_properties;

@@ -28,12 +28,54 @@ struct One {
 }
 
 impl Imports {
+    /// Gives the number of an import, begun now or before.
+    pub(crate) fn begin(&mut self, import: &NewImport) -> Result<u64, StoreError> {
+        match self.all.iter().find(|one| one.new.id == import.id) {
+            Some(one) if one.new != *import => Err(refused(StoreErrorKind::Conflict)),
+            Some(one) => Ok(one.number),
+            None => {
+                self.number += 1;
+                let (new, number) = (import.clone(), self.number);
+                self.all.push(One { new, number, candles: BTreeMap::new(), finished: None });
+                Ok(number)
+            }
+        }
+    }
+
+    pub(crate) fn load(
+        &mut self,
+        id: &ImportId,
+        timeframe: Timeframe,
+        candles: &[ImportedCandle],
+    ) -> Result<(), StoreError> {
+        let own = &mut self.one(id)?.candles;
+        for candle in candles {
+            own.entry((timeframe, candle.open_time())).or_insert(*candle);
+        }
+        Ok(())
+    }
+
+    /// Finishes an import as another store had it.
+    pub(crate) fn place_loaded(&mut self, import: &Import) -> Result<(), StoreError> {
+        self.one(&import.id)?.finished = Some((import.covered, import.place));
+        Ok(())
+    }
+
+    /// How many an instrument has, unfinished ones too.
+    pub(crate) fn count(&self, instrument: &Instrument) -> usize {
+        self.all.iter().filter(|one| one.new.instrument == *instrument).count()
+    }
+
+    pub(crate) fn remove_all(&mut self, instrument: &Instrument) {
+        self.all.retain(|one| one.new.instrument != *instrument);
+    }
+
     fn one(&mut self, id: &ImportId) -> Result<&mut One, StoreError> {
         let none = || StoreError::new(StoreErrorKind::Invalid, "import", "there is no such import");
         self.all.iter_mut().find(|one| one.new.id == *id).ok_or_else(none)
     }
 
-    fn finished(&self) -> Vec<Import> {
+    pub(crate) fn finished(&self) -> Vec<Import> {
         let import = |one: &One| {
             let ((covered, place), number) = (one.finished?, one.number);
             let NewImport { id, instrument, source, timeframe } = one.new.clone();
@@ -82,17 +124,11 @@ fn refused(kind: StoreErrorKind) -> StoreError {
 #[async_trait]
 impl ImportStore for NaiveStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
-        let imports = &mut self.lock().imports;
-        match imports.all.iter().find(|one| one.new.id == import.id) {
-            Some(one) if one.new != *import => Err(refused(StoreErrorKind::Conflict)),
-            Some(_) => Ok(()),
-            None => {
-                imports.number += 1;
-                let (new, number) = (import.clone(), imports.number);
-                imports.all.push(One { new, number, candles: BTreeMap::new(), finished: None });
-                Ok(())
-            }
+        let state = &mut *self.lock();
+        if state.loads.contains_key(&import.instrument) {
+            return Err(refused(StoreErrorKind::Conflict));
         }
+        state.imports.begin(import).map(drop)
     }
 
     async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
@@ -119,6 +155,9 @@ impl ImportStore for NaiveStore {
         let mistake = self.mistake();
         let state = &mut *self.lock();
         let one = state.imports.one(id)?;
+        if state.loads.contains_key(&one.new.instrument) {
+            return Err(refused(StoreErrorKind::Conflict));
+        }
         match one.finished {
             Some((before, _)) if before != covered => return Err(refused(StoreErrorKind::Conflict)),
             Some(_) => {}

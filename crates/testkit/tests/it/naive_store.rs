@@ -22,11 +22,12 @@ use onetape_domain::time::Timestamp;
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameQuery,
-    FrameStore, ImbalanceStore, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore, TimeQuery,
-    TradeStore,
+    FrameStore, ImbalanceStore, Load, QuarantineStore, RowStream, StoreError, StoreErrorKind, TapeStore,
+    TimeQuery, TradeStore,
 };
 use onetape_testkit::Reference;
 
+use crate::naive_archive::Versions;
 use crate::naive_imports::Imports;
 
 /// What the store does wrong; each is a mistake a real one could make.
@@ -63,13 +64,26 @@ pub(crate) enum Mistake {
     ImportsAtOnce,
     /// Imports are rolled up also where they speak of a part of the period only.
     RollsUpParts,
+    /// A batch is taken while rows of another store come in.
+    WrittenUnderLoad,
+    /// A load shows its imports before it is finished.
+    LoadShowsImports,
+    /// A loaded candle makes a replaced version of the one before.
+    LoadSupersedes,
+    /// What retention had taken elsewhere is forgotten.
+    ExpiryForgotten,
+    /// Loaded rows are added again.
+    LoadsTwice,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) instruments: BTreeMap<Instrument, Reference>,
     pub(crate) imports: Imports,
-    quarantine: Vec<QuarantinedRecord>,
+    pub(crate) quarantine: Vec<QuarantinedRecord>,
+    pub(crate) loads: BTreeMap<Instrument, Load>,
+    pub(crate) versions: BTreeMap<Instrument, Versions>,
+    pub(crate) expiry: BTreeMap<Instrument, Expiry>,
 }
 
 #[derive(Debug)]
@@ -125,7 +139,7 @@ impl fmt::Display for NaiveStore {
 }
 
 /// The rows of a batch that are not stored yet.
-fn news(model: &Reference, changes: &Changes) -> Changes {
+pub(crate) fn news(model: &Reference, changes: &Changes) -> Changes {
     let stored = model.changes();
     let mut versions: BTreeMap<CandleKey, u32> = BTreeMap::new();
     let key = |candle: &Candle| CandleKey { timeframe: candle.timeframe(), open_time: candle.open_time() };
@@ -163,6 +177,9 @@ impl TapeStore for NaiveStore {
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
         let name = self.name(&batch.instrument);
         let mut state = self.lock();
+        if state.loads.contains_key(&batch.instrument) && self.mistake != Mistake::WrittenUnderLoad {
+            return Err(StoreError::new(StoreErrorKind::Conflict, "append", "it is being copied in"));
+        }
         let stored = state.instruments.get(&name).and_then(Reference::clock).cloned();
         let issued = stored.as_ref().map(|clock| clock.issued);
         let follows = issued == expected && issued.is_none_or(|issued| issued <= batch.clock.issued);
@@ -302,7 +319,9 @@ impl ClockStore for NaiveStore {
     }
 
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
-        Ok(self.lock().instruments.keys().cloned().collect())
+        let state = self.lock();
+        let live = state.instruments.iter().filter(|(_, model)| model.clock().is_some());
+        Ok(live.map(|(instrument, _)| instrument.clone()).collect())
     }
 }
 
@@ -344,8 +363,8 @@ impl FrameStore for NaiveStore {
         Ok(parts)
     }
 
-    async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
-        Ok(Expiry::NOTHING)
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
+        Ok(self.lock().expiry.get(instrument).copied().unwrap_or(Expiry::NOTHING))
     }
 }
 

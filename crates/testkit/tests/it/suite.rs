@@ -36,6 +36,11 @@ async fn every_mistake_is_caught() {
         (QuarantineTwice, "a_record_already_in_quarantine_is_not_stored_again"),
         (ImportsAtOnce, "an_import_waits_until_a_batch_names_it"),
         (RollsUpParts, "finishing_an_import_rolls_up_whole_periods"),
+        (WrittenUnderLoad, "an_instrument_under_load_is_written_by_nobody_else"),
+        (LoadShowsImports, "loaded_imports_are_unseen_and_then_in_their_place"),
+        (LoadSupersedes, "a_loaded_candle_makes_way_for_a_higher_revision"),
+        (ExpiryForgotten, "what_retention_had_taken_is_told_after_a_load"),
+        (LoadsTwice, "loaded_rows_that_are_there_stay"),
         (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
     ];
     for (mistake, case) in mistakes {

@@ -46,7 +46,12 @@ impl CandleStore for MemoryStore {
         instrument: &Instrument,
         key: CandleKey,
     ) -> Result<Vec<SupersededCandle>, StoreError> {
-        let found = self.read(instrument, |tape| tape.candles[key.timeframe.index()].replaced(key.open_time));
+        let found = self.read(instrument, |tape| {
+            let mut versions = tape.candles[key.timeframe.index()].replaced(key.open_time);
+            let orphans = &tape.orphans[key.timeframe.index()];
+            versions.extend(orphans.range((key.open_time, 0)..=(key.open_time, u32::MAX)).map(|row| *row.1));
+            versions
+        });
         Ok(found.unwrap_or_default())
     }
 }

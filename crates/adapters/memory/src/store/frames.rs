@@ -29,8 +29,8 @@ impl FrameStore for MemoryStore {
         Ok(self.read(&query.instrument, read).unwrap_or_default())
     }
 
-    async fn expiry(&self, _instrument: &Instrument) -> Result<Expiry, StoreError> {
-        Ok(Expiry::NOTHING)
+    async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
+        Ok(self.read(instrument, |tape| tape.expiry).unwrap_or(Expiry::NOTHING))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Candles from elsewhere.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use onetape_domain::imported::{
@@ -11,7 +11,7 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{ImportStore, ImportedQuery, Knowledge, Selection, StoreError, StoreErrorKind};
 
-use super::MemoryStore;
+use super::{MemoryStore, archive};
 
 const OPERATION: &str = "import";
 
@@ -85,6 +85,76 @@ impl Imports {
         }
     }
 
+    pub(super) fn begin(&mut self, import: &NewImport) -> Result<(), StoreError> {
+        match self.by_id.entry(import.id.clone()) {
+            Entry::Occupied(stored) if stored.get().new == *import => Ok(()),
+            Entry::Occupied(stored) => {
+                let NewImport { id, instrument, source, timeframe } = &stored.get().new;
+                Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
+            }
+            Entry::Vacant(entry) => {
+                self.number += 1;
+                let number = self.number;
+                entry.insert(Stored {
+                    new: import.clone(),
+                    number,
+                    candles: Default::default(),
+                    finished: None,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Instruments that have a finished one.
+    pub(super) fn instruments(&self) -> BTreeSet<Instrument> {
+        self.finished(|_| true).into_iter().map(|import| import.instrument).collect()
+    }
+
+    /// How many an instrument has, unfinished ones too.
+    pub(super) fn count(&self, instrument: &Instrument) -> usize {
+        self.by_id.values().filter(|stored| stored.new.instrument == *instrument).count()
+    }
+
+    /// The number of one that was begun.
+    pub(super) fn number(&mut self, id: &ImportId) -> Result<u64, StoreError> {
+        self.get(id).map(|stored| stored.number)
+    }
+
+    /// Adds candles as another store had them.
+    pub(super) fn load(
+        &mut self,
+        id: &ImportId,
+        timeframe: Timeframe,
+        candles: &[ImportedCandle],
+    ) -> Result<(), StoreError> {
+        let own = &mut self.get(id)?.candles[timeframe.index()];
+        for candle in candles {
+            own.entry(candle.open_time()).or_insert(*candle);
+        }
+        Ok(())
+    }
+
+    /// Finishes imports as another store had them; the instrument's others were never there.
+    pub(super) fn finish_all(
+        &mut self,
+        instrument: &Instrument,
+        imports: &[Import],
+    ) -> Result<(), StoreError> {
+        if self.count(instrument) != imports.len() {
+            return Err(conflict(format!("{instrument} has other imports than those that were loaded")));
+        }
+        for Import { id, covered, place, .. } in imports {
+            self.get(id)?.finished = Some(Finished { covered: *covered, place: *place });
+        }
+        Ok(())
+    }
+
+    /// Takes all imports of an instrument away.
+    pub(super) fn remove_all(&mut self, instrument: &Instrument) {
+        self.by_id.retain(|_, stored| stored.new.instrument != *instrument);
+    }
+
     fn get(&mut self, id: &ImportId) -> Result<&mut Stored, StoreError> {
         let missing =
             || StoreError::new(StoreErrorKind::Invalid, OPERATION, format!("there is no import {id}"));
@@ -150,25 +220,12 @@ impl Stored {
 #[async_trait]
 impl ImportStore for MemoryStore {
     async fn begin_import(&self, import: &NewImport) -> Result<(), StoreError> {
-        let imports = &mut *self.inner.imports.write();
-        match imports.by_id.entry(import.id.clone()) {
-            Entry::Occupied(stored) if stored.get().new == *import => Ok(()),
-            Entry::Occupied(stored) => {
-                let NewImport { id, instrument, source, timeframe } = &stored.get().new;
-                Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
-            }
-            Entry::Vacant(entry) => {
-                imports.number += 1;
-                let number = imports.number;
-                entry.insert(Stored {
-                    new: import.clone(),
-                    number,
-                    candles: Default::default(),
-                    finished: None,
-                });
-                Ok(())
-            }
+        let tape = self.inner.tapes.write().entry(import.instrument.clone()).or_default().clone();
+        let tape = tape.read();
+        if let Some(load) = &tape.load {
+            return Err(archive::under_way(OPERATION, load));
         }
+        self.inner.imports.write().begin(import)
     }
 
     async fn add_imported(&self, id: &ImportId, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
@@ -180,6 +237,9 @@ impl ImportStore for MemoryStore {
         // The tape first, as an append takes them: no first batch comes in between.
         let tape = self.inner.tapes.write().entry(instrument).or_default().clone();
         let tape = tape.read();
+        if let Some(load) = &tape.load {
+            return Err(archive::under_way(OPERATION, load));
+        }
         let mut imports = self.inner.imports.write();
         let stored = imports.get(id)?;
         match stored.finished {

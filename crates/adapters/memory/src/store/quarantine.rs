@@ -18,6 +18,11 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
+    /// All of them, in the order they came.
+    pub(super) fn records(&self) -> Vec<QuarantinedRecord> {
+        self.records.clone()
+    }
+
     fn add(&mut self, record: &QuarantinedRecord) -> bool {
         let places = self.places.entry(self.state.hash_one(Key(record))).or_default();
         if places.iter().any(|at| Key(&self.records[*at]) == Key(record)) {

@@ -6,7 +6,7 @@ use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::time::Timestamp;
 use onetape_ports::{StoreError, StoreErrorKind, TapeStore};
 
-use super::{MemoryStore, Tape};
+use super::{MemoryStore, Tape, archive};
 use crate::series::ByStamp;
 
 const OPERATION: &str = "append";
@@ -21,6 +21,9 @@ impl TapeStore for MemoryStore {
             None => self.inner.tapes.write().entry(batch.instrument.clone()).or_default().clone(),
         };
         let mut tape = tape.write();
+        if let Some(load) = &tape.load {
+            return Err(archive::under_way(OPERATION, load));
+        }
         let stored = tape.clock.as_ref().map(|clock| clock.issued);
         if stored != expected || stored.is_some_and(|stored| stored > batch.clock.issued) {
             if stored == Some(batch.clock.issued) {

@@ -37,16 +37,47 @@ pub(super) async fn write(
             let key = CandleKey { timeframe, open_time };
             current.extend(last(connection, id, key, &versions, &mut superseded).await?);
         }
-        let insert = Insert { sql: UPSERT.of(timeframe), columns: COLUMNS };
-        let bind = |arguments: &mut Arguments, candle: &Candle| {
-            bind(arguments.add(id), candle);
-        };
-        insert.rows(connection, &current, bind).await?;
+        upsert(connection, id, timeframe, &current).await?;
     }
-    let bind_superseded = |arguments: &mut Arguments, row: &SupersededCandle| {
+    write_superseded(connection, id, &superseded).await
+}
+
+/// Current versions as another store had them: none of them makes a replaced one of what is stored.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    id: i64,
+    candles: &[Candle],
+) -> Result<(), StoreError> {
+    for timeframe in Timeframe::ALL {
+        let own: Vec<Candle> =
+            candles.iter().filter(|candle| candle.timeframe() == timeframe).copied().collect();
+        upsert(connection, id, timeframe, &own).await?;
+    }
+    Ok(())
+}
+
+async fn upsert(
+    connection: &mut SqliteConnection,
+    id: i64,
+    timeframe: Timeframe,
+    candles: &[Candle],
+) -> Result<(), StoreError> {
+    let insert = Insert { sql: UPSERT.of(timeframe), columns: COLUMNS };
+    let bind = |arguments: &mut Arguments, candle: &Candle| {
+        bind(arguments.add(id), candle);
+    };
+    insert.rows(connection, candles, bind).await
+}
+
+pub(super) async fn write_superseded(
+    connection: &mut SqliteConnection,
+    id: i64,
+    rows: &[SupersededCandle],
+) -> Result<(), StoreError> {
+    let bind = |arguments: &mut Arguments, row: &SupersededCandle| {
         bind(arguments.add(id).add(row.candle.timeframe().as_str()).time(row.known_to), &row.candle);
     };
-    SUPERSEDED.rows(connection, &superseded, bind_superseded).await
+    SUPERSEDED.rows(connection, rows, bind).await
 }
 
 /// The version that becomes the current one; those it comes after go to the superseded ones. None where what is stored

@@ -1,9 +1,6 @@
 //! Filling, finishing and removing an import, on a connection that nobody else writes beside.
 
-use onetape_domain::candle::Ohlcv;
-use onetape_domain::imported::{
-    Import, ImportId, ImportedCandle, ImportedValues, NewImport, Source, whole_periods,
-};
+use onetape_domain::imported::{Import, ImportId, ImportedCandle, NewImport, RollUp, Source, whole_periods};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
 use onetape_ports::{StoreError, StoreErrorKind};
@@ -11,7 +8,9 @@ use sqlx::SqliteConnection;
 
 use super::{Stored, WRITE, candle, conflict, find};
 use crate::append::insert::Insert;
+use crate::archive;
 use crate::arguments::Arguments;
+use crate::bounds::Bounds;
 use crate::columns::Unread;
 use crate::error::{broken_row, failed, unfit};
 
@@ -38,7 +37,7 @@ async fn count(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-async fn insert(
+pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     import: i64,
     timeframe: Timeframe,
@@ -125,6 +124,8 @@ pub(super) async fn finish(
         }
         None => {}
     }
+    let bounds = Bounds::read(connection, &new.instrument, WRITE).await?;
+    archive::refuse_under_load(&new.instrument, bounds, WRITE)?;
     check_range(connection, number, &new, covered).await?;
     roll_up(connection, number, new.timeframe, covered).await?;
     sqlx::query(include_str!("../queries/imports/finish.sql"))
@@ -162,44 +163,6 @@ async fn check_range(
     }
 }
 
-/// A coarser period that is being summed up.
-struct Period {
-    timeframe: Timeframe,
-    whole: TimeRange,
-    sum: Option<(Timestamp, Ohlcv)>,
-    done: Vec<ImportedCandle>,
-}
-
-impl Period {
-    fn add(&mut self, candle: &ImportedCandle) -> Result<(), Violations> {
-        if !self.whole.contains(candle.open_time()) {
-            return Ok(());
-        }
-        let open_time = self.timeframe.open_time(candle.open_time());
-        let sum = match self.sum.take() {
-            Some((begun, sum)) if begun == open_time => sum.merge(candle.ohlcv()).ok_or_else(|| {
-                Violations::one("candle.volume", candle.ohlcv().volume, "makes a sum of more than 28 digits")
-            })?,
-            before => {
-                self.sum = before;
-                self.end()?;
-                *candle.ohlcv()
-            }
-        };
-        self.sum = Some((open_time, sum));
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Violations> {
-        let Some((open_time, ohlcv)) = self.sum.take() else { return Ok(()) };
-        let Ohlcv { open, high, low, close, volume, taker_buy_volume, trade_count, first: _, last: _ } =
-            ohlcv;
-        let values = ImportedValues { open, high, low, close, volume, taker_buy_volume, trade_count };
-        self.done.push(ImportedCandle::try_new(self.timeframe, open_time, values)?);
-        Ok(())
-    }
-}
-
 /// Rolls up into all coarser timeframes in one pass. SQLite cannot sum decimals exactly, so it is done here.
 async fn roll_up(
     connection: &mut SqliteConnection,
@@ -208,27 +171,36 @@ async fn roll_up(
     covered: TimeRange,
 ) -> Result<(), StoreError> {
     let coarser = Timeframe::ALL.into_iter().filter(|timeframe| *timeframe > own);
-    let period = |timeframe| Period {
-        timeframe,
-        whole: whole_periods(covered, timeframe),
-        sum: None,
-        done: Vec::new(),
-    };
-    let mut periods: Vec<Period> = coarser.map(period).collect();
+    let mut roll_ups: Vec<RollUp> = coarser.map(|timeframe| RollUp::new(covered, timeframe)).collect();
     let mut from = covered.start();
     loop {
         let candles = page(connection, number, own, from, PAGE).await?;
-        for period in &mut periods {
-            let rolled = candles.iter().try_for_each(|candle| period.add(candle));
-            let last = candles.len() < PAGE;
-            rolled.and_then(|()| if last { period.end() } else { Ok(()) }).map_err(broken_row(WRITE))?;
-            insert(connection, number, period.timeframe, &std::mem::take(&mut period.done)).await?;
+        let is_last = candles.len() < PAGE;
+        for roll_up in &mut roll_ups {
+            let done = rolled(roll_up, &candles, is_last).map_err(broken_row(WRITE))?;
+            insert(connection, number, roll_up.timeframe(), &done).await?;
         }
         match candles.last() {
-            Some(last) if candles.len() == PAGE => from = last.open_time().plus(1),
+            Some(last) if !is_last => from = last.open_time().plus(1),
             _ => return Ok(()),
         }
     }
+}
+
+/// The periods that end with a page, and the last one where it is the last page.
+fn rolled(
+    roll_up: &mut RollUp,
+    candles: &[ImportedCandle],
+    is_last: bool,
+) -> Result<Vec<ImportedCandle>, Violations> {
+    let mut done = Vec::new();
+    for candle in candles {
+        done.extend(roll_up.add(candle)?);
+    }
+    if is_last {
+        done.extend(roll_up.end()?);
+    }
+    Ok(done)
 }
 
 pub(super) async fn remove(connection: &mut SqliteConnection, id: &ImportId) -> Result<u64, StoreError> {

@@ -1,1 +1,1 @@
-SELECT id, first_time, lead_us FROM instruments WHERE exchange = ? AND symbol = ?
+SELECT id, first_time, lead_us, loading_to FROM instruments WHERE exchange = ? AND symbol = ?

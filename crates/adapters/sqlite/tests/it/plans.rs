@@ -5,7 +5,8 @@ use sqlx::{Executor, Row, SqliteConnection};
 use crate::support::{Folder, connect, market};
 
 /// Every statement on tables of market data that reads or drops, with the word that a sort would be told by.
-const STATEMENTS: [(&str, &str); 23] = [
+const STATEMENTS: [(&str, &str); 24] = [
+    ("archive_superseded_page", include_str!("../../src/queries/archive_superseded_page.sql")),
     ("book_last_available", include_str!("../../src/queries/book_last_available.sql")),
     ("books_back", include_str!("../../src/queries/books_back.sql")),
     ("books_minutes", include_str!("../../src/queries/books_minutes.sql")),

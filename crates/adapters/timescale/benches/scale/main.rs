@@ -4,6 +4,7 @@
 //! measures each path beside its floor. `--only frames` leaves out the rest; see `OPTIONS`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod bulk;
 mod copy;
 mod frames;
 mod load;
@@ -26,7 +27,7 @@ use report::row;
 /// End of both stores, a midnight.
 const END: Timestamp = Timestamp::from_micros(19_950 * DAY);
 const OPTIONS: &str = "options: [--days N] [--detailed-days N] [--small-days N] [--frames N] [--fresh] \
-                       [--only load,frames,compress,sizes,writes] [--sizes-of URL]";
+                       [--only load,bulk,frames,compress,sizes,writes] [--sizes-of URL]";
 
 /// A row of settings that weigh on the figures.
 const SETTINGS: [&str; 9] = [
@@ -116,6 +117,16 @@ async fn run(options: &Options) -> Outcome<()> {
         .map_err(|_| "ONETAPE_BENCH_DATABASE_URL must name a server, by a superuser's URL")?;
     let tls_url = std::env::var("ONETAPE_BENCH_TLS_DATABASE_URL").ok();
     let edition = head(&url).await?;
+    if options.wants("bulk") {
+        report::heading();
+        let ours = database_at(&url, "onetape_bench_bulk", true).await?;
+        let floor = database_at(&url, "onetape_bench_bulk_psql", true).await?;
+        bulk::run(&ours, &floor).await?;
+        println!("\nload of the machine afterwards: {}", report::load_of_machine());
+    }
+    if options.only.as_deref() == Some("bulk") {
+        return Ok(());
+    }
     let instrument: Instrument = "binance:ETH/USDT".parse()?;
     let plan = |days: i64, detailed: i64| Plan {
         start: END.plus(-days * DAY),

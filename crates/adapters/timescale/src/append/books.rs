@@ -24,7 +24,7 @@ use crate::numeric::Num;
 /// Books of one statement; each has up to a hundred levels and as many buckets.
 const BOOKS_PER_STATEMENT: usize = ROWS_PER_STATEMENT / 100;
 
-pub(super) async fn write(
+pub(crate) async fn write(
     connection: &mut PgConnection,
     instrument: &Instrument,
     books: &[Arc<BookSnapshot>],
@@ -60,7 +60,7 @@ async fn write_books(
     Ok(rows.into_iter().map(|(Micros(second), Micros(available_at))| (second, available_at)).collect())
 }
 
-pub(super) async fn write_imbalances(
+pub(crate) async fn write_imbalances(
     connection: &mut PgConnection,
     instrument: &Instrument,
     rows: &[Imbalances],

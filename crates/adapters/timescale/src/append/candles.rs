@@ -65,23 +65,43 @@ pub(super) async fn write(
     changes: &[CandleChange],
 ) -> Result<(), StoreError> {
     let Versions { current, replacing, superseded } = Versions::of(changes);
-    for part in superseded.chunks(ROWS_PER_STATEMENT) {
-        let arguments = superseded_arguments(instrument, part);
-        run(connection, include_str!("../queries/insert_superseded.sql"), arguments).await?;
-    }
+    write_superseded(connection, instrument, &superseded).await?;
     for timeframe in Timeframe::ALL {
         for part in replacing[timeframe.index()].chunks(ROWS_PER_STATEMENT) {
             let arguments = replacing_arguments(instrument, timeframe, part);
             run(connection, SUPERSEDE.of(timeframe), arguments).await?;
         }
-        for part in current[timeframe.index()].chunks(ROWS_PER_STATEMENT) {
-            if let Some(candle) = part.iter().find(|candle| candle.known_from().is_none()) {
-                let message = format!("the {timeframe} candle of {} is not closed", candle.open_time());
-                return Err(unfit(APPEND, message));
-            }
-            let arguments = Arguments::of(instrument).and_then(|start| columns(start, part, |candle| candle));
-            run(connection, UPSERT.of(timeframe), arguments).await?;
+        upsert(connection, instrument, timeframe, &current[timeframe.index()]).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn write_superseded(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    rows: &[SupersededCandle],
+) -> Result<(), StoreError> {
+    for part in rows.chunks(ROWS_PER_STATEMENT) {
+        let arguments = superseded_arguments(instrument, part);
+        run(connection, include_str!("../queries/insert_superseded.sql"), arguments).await?;
+    }
+    Ok(())
+}
+
+/// Of each candle the version of the highest revision stays.
+pub(crate) async fn upsert(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    timeframe: Timeframe,
+    candles: &[Candle],
+) -> Result<(), StoreError> {
+    for part in candles.chunks(ROWS_PER_STATEMENT) {
+        if let Some(candle) = part.iter().find(|candle| candle.known_from().is_none()) {
+            let message = format!("the {timeframe} candle of {} is not closed", candle.open_time());
+            return Err(unfit(APPEND, message));
         }
+        let arguments = Arguments::of(instrument).and_then(|start| columns(start, part, |candle| candle));
+        run(connection, UPSERT.of(timeframe), arguments).await?;
     }
     Ok(())
 }

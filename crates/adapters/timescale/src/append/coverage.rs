@@ -36,6 +36,7 @@ impl<'a> Run<'a> {
         if row.available_at >= self.last.available_at {
             self.last = row;
         }
+        self.first_available_at = self.first_available_at.min(row.available_at);
         if row.end >= self.furthest_end {
             self.furthest_end = row.end;
             self.furthest_at = row.available_at;
@@ -43,7 +44,7 @@ impl<'a> Run<'a> {
     }
 }
 
-pub(super) async fn write(
+pub(crate) async fn write(
     connection: &mut PgConnection,
     instrument: &Instrument,
     rows: &[CoverageRow],
@@ -52,6 +53,15 @@ pub(super) async fn write(
         run(connection, include_str!("../queries/insert_coverage.sql"), row_arguments(instrument, part))
             .await?;
     }
+    write_runs(connection, instrument, rows).await
+}
+
+/// Condenses rows of the log that are written otherwise.
+pub(crate) async fn write_runs(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    rows: &[CoverageRow],
+) -> Result<(), StoreError> {
     for part in runs(rows).chunks(ROWS_PER_STATEMENT) {
         run(connection, include_str!("../queries/upsert_runs.sql"), run_arguments(instrument, part)).await?;
     }

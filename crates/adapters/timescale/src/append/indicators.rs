@@ -30,10 +30,10 @@ static CLOSES: PerTimeframe =
 const AHEAD: usize = 2 * MAX_WINDOW;
 
 /// A version of a candle's indicators.
-struct Row {
-    open_time: Timestamp,
-    known_from: Timestamp,
-    set: IndicatorSet,
+pub(crate) struct Row {
+    pub(crate) open_time: Timestamp,
+    pub(crate) known_from: Timestamp,
+    pub(crate) set: IndicatorSet,
 }
 
 /// Must come before the candles themselves are written.
@@ -56,11 +56,22 @@ pub(super) async fn write(
             let rest = changed.split_off(&reaches);
             let rows = versions(&mut series, changed);
             changed = rest;
-            for part in rows.chunks(ROWS_PER_STATEMENT) {
-                let arguments = arguments(instrument, timeframe, part);
-                run(connection, include_str!("../queries/insert_indicators.sql"), arguments).await?;
-            }
+            insert(connection, instrument, timeframe, &rows).await?;
         }
+    }
+    Ok(())
+}
+
+/// Writes those that are not there.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    timeframe: Timeframe,
+    rows: &[Row],
+) -> Result<(), StoreError> {
+    for part in rows.chunks(ROWS_PER_STATEMENT) {
+        let arguments = arguments(instrument, timeframe, part);
+        run(connection, include_str!("../queries/insert_indicators.sql"), arguments).await?;
     }
     Ok(())
 }

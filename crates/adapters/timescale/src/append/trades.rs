@@ -11,7 +11,7 @@ use crate::arguments::Arguments;
 use crate::micros::Micros;
 use crate::numeric::Num;
 
-pub(super) async fn write(
+pub(crate) async fn write(
     connection: &mut PgConnection,
     instrument: &Instrument,
     trades: &[Trade],

@@ -24,6 +24,7 @@ use super::bounds::{FrameBounds, candle_rows};
 use crate::books::BookRow;
 use crate::candles::CandleRow;
 use crate::columns::{Columns, FromColumns};
+use crate::coverage::RunColumns;
 use crate::error::{broken_row, failed};
 use crate::imbalances::ImbalanceRow;
 use crate::micros::Micros;
@@ -236,56 +237,11 @@ fn merge(
 
 /// The rows of the log in its order, and whether one was not found.
 fn coverage(columns: &mut Columns<'_>) -> Result<(Vec<CoverageRow>, bool), StoreError> {
-    let runs = section(columns, RunRow::into_rows)?;
-    let lacks = runs.iter().any(Vec::is_empty);
-    let mut rows: Vec<CoverageRow> = runs.into_iter().flatten().collect();
+    let runs = section(columns, RunColumns::into_rows)?;
+    let lacks = runs.iter().any(Option::is_none);
+    let mut rows: Vec<CoverageRow> = runs.into_iter().flatten().flatten().collect();
     rows.sort_by_key(|row| (row.available_at, row.stream, row.state, row.begin, row.end));
     Ok((rows, lacks))
-}
-
-/// A run of the log: its last row known at the instant, and the one that reached furthest.
-struct RunRow<'r> {
-    stream: &'r str,
-    begin_time: Micros,
-    state: &'r str,
-    reason: &'r str,
-    /// None where the row lies before the bound.
-    end_time: Option<Micros>,
-    available_at: Option<Micros>,
-    /// None of a run that went on after the instant: its last row until then reached furthest.
-    furthest_end: Option<Micros>,
-    furthest_at: Option<Micros>,
-}
-
-impl<'r> FromRecord<'r> for RunRow<'r> {
-    fn from_record(fields: &mut Fields<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self {
-            stream: fields.take()?,
-            begin_time: fields.take()?,
-            state: fields.take()?,
-            reason: fields.take()?,
-            end_time: fields.take()?,
-            available_at: fields.take()?,
-            furthest_end: fields.take()?,
-            furthest_at: fields.take()?,
-        })
-    }
-}
-
-impl RunRow<'_> {
-    /// One row, or two; none where the row was not found.
-    fn into_rows(self) -> Result<Vec<CoverageRow>, Violations> {
-        let Self { stream, begin_time, state, reason, end_time, available_at, furthest_end, furthest_at } =
-            self;
-        let Some(last) = end_time.zip(available_at) else { return Ok(Vec::new()) };
-        let furthest = furthest_end.zip(furthest_at).filter(|furthest| furthest.1 < last.1);
-        let (stream, state) = (stream.parse()?, state.parse()?);
-        let row = |(Micros(end), Micros(available_at))| {
-            let (begin, reason) = (begin_time.0, reason.to_owned());
-            CoverageRow { stream, begin, end, state, reason, available_at }
-        };
-        Ok(furthest.into_iter().chain([last]).map(row).collect())
-    }
 }
 
 /// A version that was replaced since.

@@ -9,6 +9,7 @@ use sqlx::error::BoxDynError;
 
 use super::{NO_ROWS_YET, Stored, WRITE};
 use crate::append::ROWS_PER_STATEMENT;
+use crate::archive;
 use crate::arguments::Arguments;
 use crate::error::{broken_row, failed, unfit};
 use crate::micros::Micros;
@@ -19,7 +20,7 @@ fn conflict(message: String) -> StoreError {
 }
 
 /// Held to the end of the transaction.
-pub(super) async fn lock_instrument(
+pub(crate) async fn lock_instrument(
     connection: &mut PgConnection,
     instrument: &Instrument,
 ) -> Result<(), StoreError> {
@@ -32,7 +33,7 @@ pub(super) async fn lock_instrument(
         .map_err(failed(WRITE))
 }
 
-async fn find(connection: &mut PgConnection, id: &ImportId) -> Result<Option<Stored>, StoreError> {
+pub(crate) async fn find(connection: &mut PgConnection, id: &ImportId) -> Result<Option<Stored>, StoreError> {
     let row = sqlx::query_as(include_str!("../queries/imports/read_one.sql"))
         .bind(id.as_str())
         .fetch_optional(connection)
@@ -52,7 +53,13 @@ async fn lock(connection: &mut PgConnection, id: &ImportId) -> Result<Stored, St
     found.ok_or_else(|| StoreError::new(StoreErrorKind::Invalid, WRITE, format!("there is no import {id}")))
 }
 
-pub(super) async fn begin(connection: &mut PgConnection, import: &NewImport) -> Result<(), StoreError> {
+pub(super) async fn begin_anew(connection: &mut PgConnection, import: &NewImport) -> Result<(), StoreError> {
+    archive::refuse_under_load(connection, &import.instrument, WRITE).await?;
+    begin(connection, import).await.map(drop)
+}
+
+/// The number of an import that is begun now or was before.
+pub(crate) async fn begin(connection: &mut PgConnection, import: &NewImport) -> Result<i64, StoreError> {
     sqlx::query(include_str!("../queries/imports/begin.sql"))
         .bind(import.id.as_str())
         .bind(import.instrument.symbol().as_str())
@@ -67,7 +74,8 @@ pub(super) async fn begin(connection: &mut PgConnection, import: &NewImport) -> 
             let NewImport { id, instrument, source, timeframe } = stored.new;
             Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
         }
-        _ => Ok(()),
+        Some(stored) => Ok(stored.number),
+        None => Err(unfit(WRITE, format!("import {} vanished while it was begun", import.id))),
     }
 }
 
@@ -95,6 +103,20 @@ fn encoded(arguments: Result<Arguments, BoxDynError>) -> Result<Arguments, Store
     arguments.map_err(|error| failed(WRITE)(sqlx::Error::Encode(error)))
 }
 
+/// Writes candles of the import's timeframe that are not there; says how many.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    import: &NewImport,
+    candles: &[ImportedCandle],
+) -> Result<u64, StoreError> {
+    let arguments = encoded(columns(import, candles))?.done();
+    let inserted = sqlx::query_with(include_str!("../queries/imports/add.sql"), arguments)
+        .execute(connection)
+        .await
+        .map_err(failed(WRITE))?;
+    Ok(inserted.rows_affected())
+}
+
 pub(super) async fn add(
     connection: &mut PgConnection,
     id: &ImportId,
@@ -103,12 +125,7 @@ pub(super) async fn add(
     let stored = lock(connection, id).await?;
     let mut added = 0;
     for part in candles.chunks(ROWS_PER_STATEMENT) {
-        let arguments = encoded(columns(&stored.new, part))?.done();
-        let inserted = sqlx::query_with(include_str!("../queries/imports/add.sql"), arguments)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed(WRITE))?
-            .rows_affected();
+        let inserted = insert(connection, &stored.new, part).await?;
         if inserted < part.len() as u64 {
             refuse_differing(connection, &stored.new, part).await?;
         }
@@ -153,7 +170,7 @@ pub(super) async fn finish(
     let Some(Stored { new, .. }) = find(connection, id).await? else {
         return Err(StoreError::new(StoreErrorKind::Invalid, WRITE, format!("there is no import {id}")));
     };
-    lock_instrument(connection, &new.instrument).await?;
+    archive::refuse_under_load(connection, &new.instrument, WRITE).await?;
     match lock(connection, id).await?.finished {
         Some(finished) if finished.covered == covered => return Ok(finished),
         Some(Import { covered, .. }) => {

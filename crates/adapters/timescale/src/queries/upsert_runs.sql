@@ -11,13 +11,16 @@ WITH new AS (
 ),
 longer AS (
     UPDATE stream_coverage_runs AS run
-    SET end_time = CASE WHEN new.available_at > run.available_at THEN new.end_time ELSE run.end_time END,
+    SET first_available_at = least(run.first_available_at, new.first_available_at),
+        end_time = CASE WHEN new.available_at > run.available_at THEN new.end_time ELSE run.end_time END,
         available_at = greatest(run.available_at, new.available_at),
         furthest_end = greatest(run.furthest_end, new.furthest_end),
         furthest_at = CASE WHEN new.furthest_end > run.furthest_end THEN new.furthest_at ELSE run.furthest_at END
     FROM new
     WHERE run.symbol = $1 AND run.exchange = $2 AND run.stream = new.stream AND run.begin_time = new.begin_time
-      AND run.state = 'alive' AND new.state = 'alive' AND new.available_at > run.available_at
+      AND run.state = 'alive' AND new.state = 'alive'
+      AND (new.available_at > run.available_at OR new.first_available_at < run.first_available_at
+          OR new.furthest_end > run.furthest_end)
 )
 INSERT INTO stream_coverage_runs (
     symbol, exchange, stream, state, begin_time, end_time, reason, first_available_at,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that lacks its data has failed")]
 
 mod append;
+mod archive;
 mod conformance;
 mod doctor;
 mod frames;

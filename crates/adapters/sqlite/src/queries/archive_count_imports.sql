@@ -1,0 +1,1 @@
+SELECT count(*) FROM imports WHERE instrument = ?1

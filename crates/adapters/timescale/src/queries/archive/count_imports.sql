@@ -1,0 +1,1 @@
+SELECT count(*) FROM imports WHERE symbol = $1 AND exchange = $2
