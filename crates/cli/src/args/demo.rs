@@ -1,0 +1,21 @@
+//! Arguments of `onetape demo`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ObjectFormat, TapeArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Tapes to replay instead of the simulated market: lines of `<received ns> <json>`, plain, .gz or .zst
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tape: TapeArgs,
+    /// Where to keep the market: sqlite://FILE keeps it for further queries
+    #[arg(long, default_value = "memory:", hide_default_value = true, value_name = "URL")]
+    pub(crate) store: String,
+    /// How to show the frame
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
+    pub(crate) format: ObjectFormat,
+}
