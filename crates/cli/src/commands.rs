@@ -1,8 +1,11 @@
 //! The commands, one a file.
 
+pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod maintain;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod shell;
+pub(crate) mod status;

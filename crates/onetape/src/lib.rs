@@ -25,10 +25,15 @@
 #![warn(missing_docs)]
 
 mod admin;
+#[cfg(feature = "config")]
+pub mod config;
 mod error;
 #[cfg(feature = "timescale")]
 mod maintenance;
 mod open;
+mod stored;
+#[cfg(feature = "config")]
+mod suggest;
 mod url;
 
 pub use admin::{
@@ -36,10 +41,13 @@ pub use admin::{
 };
 #[cfg(feature = "timescale")]
 pub use admin::{Examined, Maintenance, doctor};
-pub use error::OpenError;
+#[cfg(feature = "config")]
+pub use config::Config;
+pub use error::{OpenError, hint_of};
 #[cfg(feature = "timescale")]
 pub use maintenance::{DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};
+pub use stored::{Completeness, Stored, StoredInstrument, StoredTable, StreamCoverage};
 pub use url::StoreUrl;
 
 pub use onetape_domain as domain;

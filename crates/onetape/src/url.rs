@@ -17,6 +17,16 @@ pub enum StoreUrl {
     Postgres(String),
 }
 
+impl StoreUrl {
+    /// The whole URL, with the password if there is one: for calls, never for people.
+    pub fn with_password(&self) -> String {
+        match self {
+            Self::Postgres(url) => url.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = OpenError;
 

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod clock;
 pub mod error;
 pub mod feed;
+pub mod inventory;
 pub mod query;
 pub mod store;
 
@@ -17,6 +18,7 @@ pub use cache::{CacheStatistics, HotCache};
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
+pub use inventory::{Extent, Inventory, InventoryStore, Sizes, TableSize};
 pub use query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, Selection, TimeQuery};
 pub use store::{
     BookStore, CandleStore, ClockStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore, MarketStore,

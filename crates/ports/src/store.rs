@@ -23,6 +23,7 @@ use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 
 use crate::error::StoreError;
+use crate::inventory::InventoryStore;
 use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
 
 /// Rows read as they come, in bounded memory whatever the range.
@@ -215,6 +216,7 @@ pub trait MarketStore:
     + QuarantineStore
     + FrameStore
     + ImportStore
+    + InventoryStore
 {
 }
 
@@ -229,5 +231,6 @@ impl<T> MarketStore for T where
         + QuarantineStore
         + FrameStore
         + ImportStore
+        + InventoryStore
 {
 }

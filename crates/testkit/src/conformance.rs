@@ -8,6 +8,7 @@ mod coverage;
 mod data;
 mod frames;
 mod imports;
+mod inventory;
 mod quarantine;
 mod scale;
 mod trades;
@@ -164,6 +165,7 @@ pub fn cases() -> Vec<Case> {
         quarantine::cases(),
         frames::cases(),
         imports::cases(),
+        inventory::cases(),
         scale::cases(),
     ];
     groups.concat()

@@ -23,8 +23,8 @@ use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, CoverageStore, FrameQuery, FrameStore,
-    ImbalanceStore, ImportStore, ImportedQuery, MarketStore, QuarantineStore, RowStream, StoreError,
-    StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    ImbalanceStore, ImportStore, ImportedQuery, Inventory, InventoryStore, MarketStore, QuarantineStore,
+    RowStream, Sizes, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -296,5 +296,16 @@ impl<S: MarketStore + ?Sized> ImportStore for FaultStore<S> {
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
         self.call("source_order", self.inner.source_order()).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> InventoryStore for FaultStore<S> {
+    async fn inventory(&self, instrument: &Instrument) -> Result<Inventory, StoreError> {
+        self.call("inventory", self.inner.inventory(instrument)).await
+    }
+
+    async fn sizes(&self) -> Result<Option<Sizes>, StoreError> {
+        self.call("sizes", self.inner.sizes()).await
     }
 }

@@ -19,9 +19,9 @@ pub(crate) enum DbCommand {
     Setup(SetupArgs),
     /// Bring the tables of a database up to this version
     Migrate(StoreArg),
-    /// Show edition, versions, migrations and sizes
-    Status(StatusArgs),
-    /// Print the default settings file, which explains every setting
+    /// Show edition, versions, migrations and sizes; what is in them, `onetape status` shows
+    Status(DbStatusArgs),
+    /// Print the default settings file of the store's kind, which explains every setting
     Settings(SettingsArgs),
     /// Print or set the order in which sources of imported candles are preferred
     Sources(SourcesArgs),
@@ -40,9 +40,8 @@ pub(crate) struct SourcesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
-    /// Store whose kind decides which settings there are; those of TimescaleDB unless given
-    #[arg(long, env = "ONETAPE_STORE", hide_env_values = true, value_name = "URL")]
-    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +59,7 @@ pub(crate) struct SetupArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
+pub(crate) struct DbStatusArgs {
     #[command(flatten)]
     pub(crate) store: StoreArg,
     /// Print as JSON

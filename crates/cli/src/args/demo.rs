@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ObjectFormat, TapeArgs};
+use super::{ObjectFormat, StoreArg, TapeArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -12,9 +12,8 @@ pub(crate) struct DemoArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) tape: TapeArgs,
-    /// Where to keep the market: sqlite://FILE keeps it for further queries
-    #[arg(long, default_value = "memory:", hide_default_value = true, value_name = "URL")]
-    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
     /// How to show the frame
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
     pub(crate) format: ObjectFormat,

@@ -1,17 +1,18 @@
 //! Arguments of `onetape query`, one type a kind of question.
 
 use clap::{Args, Subcommand};
-use onetape::domain::instrument::Instrument;
 use onetape::domain::quality::Tier;
 use onetape::domain::time::{Timeframe, Timestamp};
 
-use super::values::parse_duration;
+use super::values::{InstrumentName, parse_duration, parse_instrument, parse_tier, parse_timeframe};
 use super::{ObjectFormat, RowFormat, StoreArg};
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
     #[command(subcommand)]
     pub(crate) query: Query,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,19 @@ pub(crate) enum Query {
     Inference(InferenceArgs),
 }
 
+impl Query {
+    /// Of which instrument.
+    pub(crate) fn instrument(&self) -> &InstrumentName {
+        match self {
+            Self::Candles(args) => &args.instrument,
+            Self::Trades(args) | Self::Imbalances(args) | Self::Coverage(args) => &args.instrument,
+            Self::Buckets(args) => &args.series.instrument,
+            Self::Book(args) => &args.instrument,
+            Self::Inference(args) => &args.instrument,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RangeArgs {
     /// First instant of the range
@@ -50,10 +64,11 @@ pub(crate) struct RangeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CandlesArgs {
-    /// Instrument, as in binance:ETH/USDT
-    pub(crate) instrument: Instrument,
+    /// Instrument, as in binance:ETH/USDT; without an exchange it is one of the default exchange
+    #[arg(value_parser = parse_instrument)]
+    pub(crate) instrument: InstrumentName,
     /// Period: 1s, 1m, 5m, 15m, 1h or 1d
-    #[arg(long, value_name = "TF")]
+    #[arg(long, value_name = "TF", value_parser = parse_timeframe)]
     pub(crate) timeframe: Timeframe,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
@@ -62,20 +77,17 @@ pub(crate) struct CandlesArgs {
     pub(crate) corrected: bool,
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
-    #[command(flatten)]
-    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SeriesArgs {
-    /// Instrument, as in binance:ETH/USDT
-    pub(crate) instrument: Instrument,
+    /// Instrument, as in binance:ETH/USDT; without an exchange it is one of the default exchange
+    #[arg(value_parser = parse_instrument)]
+    pub(crate) instrument: InstrumentName,
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
-    #[command(flatten)]
-    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
@@ -89,8 +101,9 @@ pub(crate) struct BucketsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BookArgs {
-    /// Instrument, as in binance:ETH/USDT
-    pub(crate) instrument: Instrument,
+    /// Instrument, as in binance:ETH/USDT; without an exchange it is one of the default exchange
+    #[arg(value_parser = parse_instrument)]
+    pub(crate) instrument: InstrumentName,
     /// The last sample available at this instant
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
@@ -102,14 +115,13 @@ pub(crate) struct BookArgs {
     pub(crate) depth: usize,
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
     pub(crate) format: ObjectFormat,
-    #[command(flatten)]
-    pub(crate) store: StoreArg,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InferenceArgs {
-    /// Instrument, as in binance:ETH/USDT
-    pub(crate) instrument: Instrument,
+    /// Instrument, as in binance:ETH/USDT; without an exchange it is one of the default exchange
+    #[arg(value_parser = parse_instrument)]
+    pub(crate) instrument: InstrumentName,
     /// As of this instant; may be given several times, one frame each
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Vec<Timestamp>,
@@ -123,13 +135,11 @@ pub(crate) struct InferenceArgs {
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) limit: usize,
     /// Fail where a section is less complete: fair (90 %), good (99 %) or excellent (100 %)
-    #[arg(long, value_name = "TIER")]
+    #[arg(long, value_name = "TIER", value_parser = parse_tier)]
     pub(crate) min_quality: Option<Tier>,
     /// Fail for an instant the store has not reached, instead of answering as of its clock
     #[arg(long)]
     pub(crate) strict: bool,
     #[arg(long, value_enum, default_value_t = ObjectFormat::Table)]
     pub(crate) format: ObjectFormat,
-    #[command(flatten)]
-    pub(crate) store: StoreArg,
 }

@@ -15,9 +15,9 @@ pub(crate) struct ReplayArgs {
     pub(crate) tape: TapeArgs,
     #[command(flatten)]
     pub(crate) store: StoreArg,
-    /// Rows that make a batch; the rows stored do not depend on it
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) batch_size: u32,
+    /// Rows that make a batch, 5000 unless given here or in the config; the rows stored do not depend on it
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) batch_size: Option<u32>,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,

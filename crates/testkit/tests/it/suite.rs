@@ -36,6 +36,7 @@ async fn every_mistake_is_caught() {
         (QuarantineTwice, "a_record_already_in_quarantine_is_not_stored_again"),
         (ImportsAtOnce, "an_import_waits_until_a_batch_names_it"),
         (RollsUpParts, "finishing_an_import_rolls_up_whole_periods"),
+        (VersionsCounted, "the_inventory_counts_what_is_stored"),
         (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
     ];
     for (mistake, case) in mistakes {

@@ -5,7 +5,7 @@ use sqlx::{Executor, Row, SqliteConnection};
 use crate::support::{Folder, connect, market};
 
 /// Every statement on tables of market data that reads or drops, with the word that a sort would be told by.
-const STATEMENTS: [(&str, &str); 23] = [
+const STATEMENTS: [(&str, &str); 25] = [
     ("book_last_available", include_str!("../../src/queries/book_last_available.sql")),
     ("books_back", include_str!("../../src/queries/books_back.sql")),
     ("books_minutes", include_str!("../../src/queries/books_minutes.sql")),
@@ -23,9 +23,11 @@ const STATEMENTS: [(&str, &str); 23] = [
     ("drop_coverage", include_str!("../../src/queries/drop_coverage.sql")),
     ("drop_end", include_str!("../../src/queries/drop_end.sql")),
     ("drop_superseded", include_str!("../../src/queries/drop_superseded.sql")),
+    ("extent", include_str!("../../src/queries/extent.sql")),
     ("frame", include_str!("../../src/queries/frame.sql")),
     ("imbalances_page", include_str!("../../src/queries/imbalances_page.sql")),
     ("imbalances_start", include_str!("../../src/queries/imbalances_start.sql")),
+    ("probe", include_str!("../../src/queries/probe.sql")),
     ("runs", include_str!("../../src/queries/runs.sql")),
     ("trades_page", include_str!("../../src/queries/trades_page.sql")),
     ("trades_start", include_str!("../../src/queries/trades_start.sql")),
