@@ -64,6 +64,7 @@ impl Context {
         let store = self.config.store()?;
         if let StoreUrl::Sqlite(path) = &store
             && !path.exists()
+            && (self.config.is_default_store() || path.parent().is_none_or(is_folder))
         {
             let error = anyhow::anyhow!("there is no file {}, so there is nothing in it", path.display());
             return Err(hinted(error, self.how_to_fill()));
@@ -87,4 +88,9 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// A bare name has the empty folder, which is the working directory.
+fn is_folder(folder: &Path) -> bool {
+    folder.as_os_str().is_empty() || folder.is_dir()
 }

@@ -1,7 +1,6 @@
 //! `onetape status`: what is stored.
 
 use anyhow::anyhow;
-use onetape::domain::quality::Tier;
 use onetape::ports::Extent;
 use onetape::prelude::*;
 use onetape::{Completeness, Stored, StoredInstrument, StoredTable, StreamCoverage};
@@ -9,7 +8,6 @@ use onetape::{Completeness, Stored, StoredInstrument, StoredTable, StreamCoverag
 use crate::args::StatusArgs;
 use crate::context::Context;
 use crate::hint::hinted;
-use crate::output::colours::Tint;
 use crate::output::grid::{Cell, Grid};
 use crate::output::quantities::{ago, bytes, count};
 use crate::output::say;
@@ -122,10 +120,5 @@ fn rows(extent: Option<Extent>) -> String {
 }
 
 fn percent(completeness: &Completeness) -> Cell {
-    let tint = match completeness.tier {
-        Tier::Excellent | Tier::Good => Tint::Good,
-        Tier::Fair => Tint::Fair,
-        Tier::NoData | Tier::Expired => Tint::Bad,
-    };
-    Cell::tinted(format!("{} %", completeness.percent), tint)
+    Cell::tinted(format!("{} %", completeness.percent), completeness.tier)
 }

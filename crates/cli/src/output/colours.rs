@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
+use onetape::domain::quality::Tier;
+
 /// What a text means, as a colour of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tint {
@@ -12,6 +14,16 @@ pub(crate) enum Tint {
     Fair,
     /// Not as it should be.
     Bad,
+}
+
+impl From<Tier> for Tint {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Excellent | Tier::Good => Self::Good,
+            Tier::Fair => Self::Fair,
+            Tier::NoData | Tier::Expired => Self::Bad,
+        }
+    }
 }
 
 /// Whether standard output is to be coloured.

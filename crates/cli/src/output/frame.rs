@@ -6,10 +6,9 @@ use onetape::domain::candle::Ohlcv;
 use onetape::domain::decimal::canonical;
 use onetape::domain::frame::CandleSection;
 use onetape::domain::indicator::IndicatorSet;
-use onetape::domain::quality::{Quality, Tier};
+use onetape::domain::quality::Quality;
 use onetape::prelude::*;
 
-use super::colours::Tint;
 use super::grid::{Cell, Grid};
 use super::{say, spark};
 
@@ -87,12 +86,7 @@ fn last_candle(section: &CandleSection, candle: &Candle) -> [Cell; 10] {
 }
 
 fn covered(quality: &Quality) -> Cell {
-    let tint = match quality.tier {
-        Tier::Excellent | Tier::Good => Tint::Good,
-        Tier::Fair => Tint::Fair,
-        Tier::NoData | Tier::Expired => Tint::Bad,
-    };
-    Cell::tinted(format!("{} % ({})", canonical(quality.coverage), quality.tier.as_str()), tint)
+    Cell::tinted(format!("{} % ({})", canonical(quality.coverage), quality.tier.as_str()), quality.tier)
 }
 
 fn book(frame: &InferenceDataFrame) -> io::Result<()> {

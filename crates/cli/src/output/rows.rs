@@ -112,7 +112,7 @@ impl<'a, T> Writer<'a, T> {
         self.last.into_iter().for_each(|row| grid.row(row));
         grid.print()?;
         match (self.count, left_out) {
-            (0, _) => say!("no rows")?,
+            (0, _) => say!("no rows; `onetape status` shows what is stored")?,
             (_, 0) => {}
             (count, _) => {
                 say!("the first {first} and the last {last} of {count} rows; --format csv shows all")?
