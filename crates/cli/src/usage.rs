@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+
 use crate::output::colours;
 
 /// How clap ends an error.
@@ -16,6 +18,11 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
     let text = if coloured { rendered.ansi().to_string() } else { rendered.to_string() };
     let text = match text.split_once(ENDING) {
         Some((text, _)) => format!("{text}hint: the same command with --help explains what it takes\n"),
+        None if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!(
+                "error: a command is missing\n\n{text}\nhint: name one of the commands above; `onetape demo` is one to begin with\n"
+            )
+        }
         None => text,
     };
     // Where nobody reads it, there is nobody to tell.

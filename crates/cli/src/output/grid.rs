@@ -148,9 +148,9 @@ mod tests {
             let (table, left_out) = grid().laid_out(width, false);
             (table.lines().map(|line| line.chars().count()).max().unwrap_or(0), left_out)
         };
-        assert_eq!(lines(None), (44, vec![]));
-        assert_eq!(lines(Some(44)), (44, vec![]));
-        assert_eq!(lines(Some(43)), (35, vec!["open"]));
+        assert_eq!(lines(None), (43, vec![]));
+        assert_eq!(lines(Some(43)), (43, vec![]));
+        assert_eq!(lines(Some(42)), (34, vec!["open"]));
         assert_eq!(lines(Some(20)), (11, vec!["open", "time"]));
     }
 
