@@ -255,7 +255,7 @@ impl Config {
     #[must_use]
     pub fn with_default_batch_size(mut self, rows: usize) -> Self {
         if self.origin(keys::BATCH_SIZE) == Origin::Default {
-            self.values.pipeline.batch_size = rows.min(self.values.pipeline.max_pending_rows);
+            self.values.pipeline.batch_size = rows;
         }
         self
     }

@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn no_color_goes_before_clicolor_force_and_that_before_the_terminal() {
-        let cases: [(bool, &[(&str, &str)], bool); 9] = [
+        /// On a terminal or not, variables, whether colours are wanted.
+        type Case = (bool, &'static [(&'static str, &'static str)], bool);
+        let cases: [Case; 9] = [
             (true, &[], true),
             (false, &[], false),
             (true, &[("NO_COLOR", "1")], false),

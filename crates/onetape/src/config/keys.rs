@@ -315,10 +315,6 @@ pub(super) const KEYS: &[Key] = &[
 /// Rules that two settings have together.
 pub(super) fn check(values: &Values) -> Result<(), (&'static str, String)> {
     let pipeline = &values.pipeline;
-    if pipeline.max_pending_rows < pipeline.batch_size {
-        let reason = format!("must be at least pipeline.batch_size, {}", pipeline.batch_size);
-        return Err(("pipeline.max_pending_rows", reason));
-    }
     if pipeline.max_retry_pause < pipeline.first_retry_pause {
         let reason =
             format!("must be at least pipeline.first_retry_pause, {}", shown(pipeline.first_retry_pause));

@@ -141,9 +141,9 @@ fn every_fault_of_a_file_is_told_with_its_line_and_what_was_meant() {
         faults[1].reason.contains("as in \"5s\"") && faults[2].reason.contains("from 1 to 100000"),
         "{faults:?}"
     );
-    let faults = folder.faults("[pipeline]\n\nmax_pending_rows = 10\n");
+    let faults = folder.faults("[pipeline]\n\nmax_retry_pause = \"1ms\"\n");
     assert_eq!((faults[0].line, faults.len()), (3, 1));
-    assert!(faults[0].reason.contains("at least pipeline.batch_size, 100"), "{faults:?}");
+    assert!(faults[0].reason.contains("at least pipeline.first_retry_pause, 100ms"), "{faults:?}");
     let faults = folder.faults("store = \"memory:\"\nstore =\n");
     assert!(faults[0].line == 2 && faults[0].reason.contains("not TOML"), "{faults:?}");
     assert_eq!(folder.faults("pipeline = 5\n")[0].reason, "pipeline must be a section: write [pipeline]");
