@@ -76,14 +76,14 @@ pub struct TableSize {
     pub bytes: u64,
 }
 
-/// What was found at the begin of a piece of a table.
+/// What was found in a piece of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// The piece.
-    pub piece: TimeRange,
-    /// Its rows, counted up to [`PIECE_ROWS`].
+    /// Its first rows, counted up to [`PIECE_ROWS`].
     pub rows: u64,
-    /// Time of the last row counted.
+    /// Times of the first and the last of those counted.
+    pub counted: Option<(Timestamp, Timestamp)>,
+    /// Time of the piece's last row.
     pub last: Option<Timestamp>,
 }
 
@@ -97,13 +97,14 @@ pub fn pieces(first: Timestamp, last: Timestamp) -> Vec<TimeRange> {
     (0..PIECES).filter_map(|piece| TimeRange::try_new(place(piece), place(piece + 1)).ok()).collect()
 }
 
-/// About how many rows there are: as dense in each piece as at its begin.
+/// About how many rows there are: from the first to the last row of each piece as dense as at its begin.
 pub fn estimate(probes: &[Probe]) -> u64 {
-    let rows = |Probe { piece, rows, last }: &Probe| match last {
-        Some(last) if *rows >= PIECE_ROWS => {
-            let length = piece.end().since(piece.start()).max(1).unsigned_abs();
-            let seen = last.since(piece.start()).saturating_add(1).max(1).unsigned_abs();
-            u128::from(*rows) * u128::from(length) / u128::from(seen)
+    let rows = |Probe { rows, counted, last }: &Probe| match (counted, last) {
+        (Some((first, until)), Some(last)) if *rows >= PIECE_ROWS => {
+            let length = last.since(*first).max(0).unsigned_abs();
+            let seen = until.since(*first).max(1).unsigned_abs();
+            // Between so many rows there is one pause less.
+            (u128::from(rows - 1) * u128::from(length) / u128::from(seen) + 1).max(u128::from(*rows))
         }
         _ => u128::from(*rows),
     };
@@ -129,23 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn rows_at_a_steady_pace_are_estimated_right() {
-        let pieces = pieces(at(0), at(1_600_000_000 - 1));
-        // A row each 1,000 µs: 100,000 in a piece, of which 250 were looked at.
+    fn rows_at_a_steady_pace_are_estimated_right_also_where_they_fill_a_part_of_their_piece() {
+        // 100,000 rows, one each 1,000 µs, of which 250 were counted; how long the piece is does not matter.
         let probe =
-            |piece: TimeRange| Probe { piece, rows: 250, last: Some(piece.start().plus(249 * 1_000)) };
-        let probes: Vec<_> = pieces.into_iter().map(probe).collect();
-        let rows = estimate(&probes);
-        assert!((1_590_000..=1_610_000).contains(&rows), "{rows}");
+            Probe { rows: 250, counted: Some((at(5), at(5 + 249_000))), last: Some(at(5 + 99_999_000)) };
+        assert_eq!(estimate(&[probe, probe]), 200_000);
+        let at_once = Probe { rows: 250, counted: Some((at(5), at(5))), last: Some(at(5)) };
+        assert_eq!(estimate(&[at_once]), 250);
     }
 
     #[test]
     fn what_was_counted_whole_is_not_estimated() {
-        let piece = TimeRange::try_new(at(0), at(10)).expect("a range");
-        assert_eq!(
-            estimate(&[Probe { piece, rows: 3, last: Some(at(2)) }, Probe { piece, rows: 0, last: None }]),
-            3
-        );
+        let whole = Probe { rows: 3, counted: Some((at(0), at(2))), last: Some(at(2)) };
+        assert_eq!(estimate(&[whole, Probe { rows: 0, counted: None, last: None }]), 3);
         assert_eq!(estimate(&[]), 0);
     }
 }

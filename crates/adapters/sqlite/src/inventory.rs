@@ -95,7 +95,7 @@ async fn probe(
     id: i64,
     piece: TimeRange,
 ) -> Result<Probe, StoreError> {
-    let (rows, last): (i64, Option<i64>) = sqlx::query_as(statement)
+    let row: (i64, Option<i64>, Option<i64>, Option<i64>) = sqlx::query_as(statement)
         .bind(id)
         .bind(piece.start().micros())
         .bind(piece.end().micros())
@@ -103,7 +103,9 @@ async fn probe(
         .fetch_one(connection)
         .await
         .map_err(failed(READ))?;
-    Ok(Probe { piece, rows: rows.unsigned_abs(), last: last.map(Timestamp::from_micros) })
+    let (rows, first, until, last) = row;
+    let [first, until, last] = [first, until, last].map(|micros| micros.map(Timestamp::from_micros));
+    Ok(Probe { rows: rows.unsigned_abs(), counted: first.zip(until), last })
 }
 
 async fn sizes(connection: &mut SqliteConnection) -> Result<Sizes, StoreError> {

@@ -97,7 +97,7 @@ impl Rows<'_> {
         statement: &str,
         piece: TimeRange,
     ) -> Result<Probe, StoreError> {
-        let (rows, last): (i64, Option<Micros>) = sqlx::query_as(statement)
+        let row: (i64, Option<Micros>, Option<Micros>, Option<Micros>) = sqlx::query_as(statement)
             .bind(self.instrument.symbol().as_str())
             .bind(self.instrument.exchange().as_str())
             .bind(Micros(piece.start()))
@@ -106,6 +106,8 @@ impl Rows<'_> {
             .fetch_one(connection)
             .await
             .map_err(failed(READ))?;
-        Ok(Probe { piece, rows: rows.unsigned_abs(), last: last.map(Timestamp::from) })
+        let (rows, first, until, last) = row;
+        let [first, until, last] = [first, until, last].map(|time| time.map(Timestamp::from));
+        Ok(Probe { rows: rows.unsigned_abs(), counted: first.zip(until), last })
     }
 }

@@ -133,8 +133,8 @@ pub(super) const KEYS: &[Key] = &[
     },
     number!(
         "provider.max_limit",
-        "Most candles of a timeframe, and most points of an order book, in one answer",
-        1..=1_000_000,
+        "Most candles of a timeframe, and most points of an order book, in one answer; a frame has 100 unless asked otherwise",
+        100..=1_000_000,
         provider.max_limit
     ),
     period!("provider.max_context_window", "Longest context window", 1.., provider.max_context_window),

@@ -40,15 +40,15 @@ fn the_caller_goes_before_the_environment_that_before_the_file_that_before_the_d
     let folder = Folder::new();
     let file = folder.file(
         "onetape.toml",
-        "[pipeline]\nbatch_size = 7\nretry_for = \"1m\"\n\n[provider]\nmax_limit = 5\n",
+        "[pipeline]\nbatch_size = 7\nretry_for = \"1m\"\n\n[provider]\nmax_limit = 500\n",
     );
     let mut config = folder
-        .load(&[("ONETAPE_PIPELINE_RETRY_FOR", "2m"), ("ONETAPE_PROVIDER_MAX_LIMIT", "6")])
+        .load(&[("ONETAPE_PIPELINE_RETRY_FOR", "2m"), ("ONETAPE_PROVIDER_MAX_LIMIT", "600")])
         .expect("config");
-    config.set("provider.max_limit", "8", "--limit").expect("set");
+    config.set("provider.max_limit", "800", "--limit").expect("set");
     assert_eq!(config.pipeline().batch_size, 7);
     assert_eq!(config.pipeline().retry_for, Duration::from_secs(120));
-    assert_eq!(config.provider().max_limit, 8);
+    assert_eq!(config.provider().max_limit, 800);
     let origins = ["pipeline.batch_size", "pipeline.retry_for", "provider.max_limit", "pipeline.feed_chunk"]
         .map(|name| config.origin(name).to_string());
     assert_eq!(

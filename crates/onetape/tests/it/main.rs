@@ -1,5 +1,7 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
+#[cfg(all(feature = "config", feature = "sqlite"))]
+mod config;
 mod imports;
 mod indicators;
 #[cfg(feature = "timescale")]
