@@ -68,8 +68,13 @@ impl Onetape {
 
     /// Opens a store with other than the default settings.
     pub fn builder(url: impl Into<String>) -> Builder {
-        let url = url.into();
-        Self::builder_of(url.parse().map_err(|_: OpenError| url))
+        let text = url.into();
+        // What is no URL of ours may still hold a password: no more of it is kept than its error tells.
+        let kept = |error| match error {
+            OpenError::UnknownScheme { scheme } => scheme,
+            _ => text.clone(),
+        };
+        Self::builder_of(text.parse().map_err(kept))
     }
 
     pub(crate) fn builder_of(url: Result<StoreUrl, String>) -> Builder {

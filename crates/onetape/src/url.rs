@@ -97,6 +97,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_store_keeps_no_password_either() {
+        let shown = format!("{:?}", crate::Onetape::builder("postgrse://u:s3cret@h/db"));
+        assert!(shown.contains("postgrse") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
     fn a_file_is_named_by_its_path() {
         for (url, path) in [
             ("sqlite://market.db", "market.db"),

@@ -33,7 +33,11 @@ fn show(config: &Config, json: bool) -> anyhow::Result<()> {
             Origin::Default => Cell::from("default"),
             other => Cell::tinted(other.to_string(), Tint::Good),
         };
-        let value = if setting.value.is_empty() { "the venue's own".to_owned() } else { setting.value };
+        let value = match (setting.name, setting.value) {
+            ("store", value) if value.is_empty() => "none: there is no HOME for one".to_owned(),
+            (_, value) if value.is_empty() => "the venue's own".to_owned(),
+            (_, value) => value,
+        };
         grid.row([Cell::from(setting.name), Cell::from(value), from]);
     }
     grid.print()?;

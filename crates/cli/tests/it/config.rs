@@ -26,6 +26,8 @@ fn every_setting_is_shown_with_where_it_comes_from() {
     {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
+    let homeless = home.onetape_with(&[("HOME", "")], &["config", "show"]).ok();
+    assert!(homeless.contains("none: there is no HOME for one"), "{homeless}");
     let json = home.onetape_with(&variables, &["config", "show", "--json"]).ok();
     assert!(!text.contains("s3cret") && !json.contains("s3cret"));
     assert_eq!(setting(&json, "store").0, "postgres://u@localhost/db");
