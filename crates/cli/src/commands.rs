@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod db;
 pub(crate) mod demo;
@@ -9,3 +10,5 @@ pub(crate) mod export;
 pub(crate) mod maintain;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod shell;
+pub(crate) mod status;

@@ -1,63 +1,85 @@
 //! The `onetape` binary: replays tapes into a store, and asks it what was known when.
-#![expect(clippy::print_stdout, reason = "a command line writes to standard output")]
 
 mod args;
 mod commands;
+mod context;
+mod hint;
 mod output;
 mod progress;
+mod usage;
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
+use context::Context;
+use output::{colours, note};
 
 /// Records were quarantined, everything else is done.
 const DONE_WITH_QUARANTINE: u8 = 3;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // What is long and has no progress bar, or none here: log lines are the progress.
-    let usual = if matches!(cli.command, Command::Maintain(_) | Command::Copy(_)) { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(std::io::stderr)
-        .init();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::explain(&error),
+    };
+    log(&cli.command);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime cannot start: {error}");
+            note!(
+                "error: the runtime cannot start: {error}\nhint: see what the system lets a process have (`ulimit -a`)"
+            );
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    match runtime.block_on(run(cli)) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(DONE_WITH_QUARANTINE),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            error.chain().skip(1).for_each(|cause| eprintln!("  because {cause}"));
+            note!("error: {error}");
+            error.chain().skip(1).for_each(|cause| note!("  because {cause}"));
+            note!("hint: {}", hint::of(&error));
             ExitCode::FAILURE
         }
     }
 }
 
+fn log(command: &Command) {
+    // What is long and has no progress bar, or none here: log lines are the progress.
+    let usual = if matches!(command, Command::Maintain(_) | Command::Copy(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours::on_errors())
+        // A line that cannot be written is reported by a panic otherwise.
+        .log_internal_errors(false)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
 /// Runs a command; returns how many records it quarantined.
-async fn run(command: Command) -> anyhow::Result<u64> {
+async fn run(Cli { config, command }: Cli) -> anyhow::Result<u64> {
+    let context = || Context::load(config.as_deref());
     match command {
-        Command::Demo(args) => commands::demo::run(args).await,
-        Command::Replay(args) => commands::replay::run(args).await,
-        Command::Query(args) => commands::query::run(args).await.map(|()| 0),
+        Command::Demo(args) => commands::demo::run(args, context()?).await,
+        Command::Replay(args) => commands::replay::run(args, context()?).await,
+        Command::Query(args) => commands::query::run(args, context()?).await.map(|()| 0),
+        Command::Status(args) => commands::status::run(args, context()?).await.map(|()| 0),
+        Command::Db(args) => commands::db::run(args, context()?).await.map(|()| 0),
+        Command::Maintain(args) => commands::maintain::run(args, context()?).await.map(|()| 0),
+        Command::Doctor(args) => commands::doctor::run(args, context()?).await.map(|()| 0),
         #[cfg(feature = "export")]
-        Command::Export(args) => commands::export::run(args).await.map(|()| 0),
-        Command::Db(args) => commands::db::run(args).await.map(|()| 0),
-        Command::Maintain(args) => commands::maintain::run(args).await.map(|()| 0),
-        Command::Copy(args) => commands::copy::run(args).await.map(|()| 0),
-        Command::Doctor(args) => commands::doctor::run(args).await.map(|()| 0),
+        Command::Export(args) => commands::export::run(args, context()?).await.map(|()| 0),
+        Command::Copy(args) => commands::copy::run(args, context()?).await.map(|()| 0),
+        // These work without settings: it may be those that are wrong.
+        Command::Config(args) => commands::config::run(args, config.as_deref()).map(|()| 0),
+        Command::Completions(args) => commands::shell::completions(&args).map(|()| 0),
+        Command::Man(args) => commands::shell::man(&args).map(|()| 0),
     }
 }
 

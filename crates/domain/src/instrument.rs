@@ -28,6 +28,11 @@ impl Exchange {
         Ok(Self(name.into()))
     }
 
+    /// Binance, the venue of bare symbols unless another is set.
+    pub fn binance() -> Self {
+        Self("binance".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -13,6 +13,7 @@ use crate::url::StoreUrl;
 
 /// Both stores of a copy could not be opened, or it was not done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CopyFailure {
     /// A store cannot be opened.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! Why a store could not be opened.
 
 use onetape_domain::violation::Violations;
-use onetape_ports::StoreError;
+use onetape_ports::{StoreError, StoreErrorKind};
 
 /// A store that could not be opened or set up.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,24 @@ pub enum OpenError {
     #[cfg(feature = "journal")]
     #[error("what the journal holds cannot be taken up; it is kept")]
     Recovery(#[source] onetape_ingestion::IngestError),
+    /// There is no place for a default store.
+    #[error(
+        "no store is named, and there is no place for one: neither XDG_DATA_HOME nor HOME is an absolute path"
+    )]
+    NoDefaultPlace,
+    /// The folder of the default store cannot be made.
+    #[error("the folder {} of the default store cannot be made", folder.display())]
+    Folder {
+        /// Which folder.
+        folder: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Settings that cannot be taken.
+    #[cfg(feature = "config")]
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// The store refused.
     #[error("{store} cannot be used")]
     Store {
@@ -57,6 +75,70 @@ pub enum OpenError {
         #[source]
         source: StoreError,
     },
+}
+
+impl OpenError {
+    /// What to do about it, for people at the command line.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::UnknownScheme { .. } | Self::NoFile { .. } => {
+                "give sqlite://FILE, postgres://user@host/database or memory:, or none for the default store"
+            }
+            Self::NotBuilt { .. } => "build with that feature, or name another store",
+            Self::Settings(_) => "`onetape db settings` prints every setting and its default",
+            Self::NothingToMaintain => "leave --store out for the default store",
+            Self::NoRoles => "set a file's permissions with chmod and chown",
+            Self::NoDefaultPlace => "set HOME, or name a store: --store sqlite://FILE or ONETAPE_STORE",
+            Self::Folder { .. } => {
+                "name another place: --store sqlite://FILE, ONETAPE_STORE or XDG_DATA_HOME"
+            }
+            #[cfg(feature = "config")]
+            Self::Config(error) => error.hint(),
+            #[cfg(feature = "journal")]
+            Self::Journal(_) => "give the journal a folder that this process alone may write",
+            #[cfg(feature = "journal")]
+            Self::Recovery(_) => "see that the store works, then open it again with the same journal",
+            Self::Store { source, .. } => hint_of(source.kind()),
+        }
+    }
+}
+
+/// What to do about a store's failure, for people at the command line.
+pub fn hint_of(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::Connection => {
+            "see that the server runs and that the URL is right (host, port, user, TLS); then run the command again"
+        }
+        StoreErrorKind::Shutdown => "run the command again",
+        StoreErrorKind::Resource => {
+            "make room on the disk or end what holds the connections, then run the command again: it goes on from there"
+        }
+        StoreErrorKind::Serialization | StoreErrorKind::Timeout => {
+            "run the command again; if it happens often, see what else uses the store"
+        }
+        StoreErrorKind::Conflict => {
+            "let only one process write an instrument: end the other one, then run the command again"
+        }
+        StoreErrorKind::Data => {
+            "this is a fault of onetape or of the data: report it with what ONETAPE_LOG=debug shows"
+        }
+        StoreErrorKind::Schema => {
+            "`onetape db setup` makes what is missing, `onetape db migrate` brings it up to date; a store of a later \
+             version needs that version"
+        }
+        StoreErrorKind::Permission => {
+            "use a user or role that may do this (see `onetape db setup --roles`), or another file"
+        }
+        StoreErrorKind::Corrupt => {
+            "name the right file, or restore it from a backup; `onetape doctor` examines it"
+        }
+        StoreErrorKind::Unavailable => "ask again, or for another instant",
+        StoreErrorKind::Invalid => {
+            "see that the path or URL is right; `onetape db setup` makes a new store where there is none"
+        }
+        // Kinds that this version does not know are faults too.
+        _ => "this is a fault of onetape: report it with what ONETAPE_LOG=debug shows",
+    }
 }
 
 #[cfg(not(feature = "sqlite"))]

@@ -95,6 +95,8 @@
 mod admin;
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(feature = "config")]
+pub mod config;
 mod copy;
 mod error;
 #[cfg(feature = "export")]
@@ -102,6 +104,9 @@ mod export;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod open;
+mod stored;
+#[cfg(feature = "config")]
+mod suggest;
 mod url;
 
 pub use admin::{
@@ -109,16 +114,19 @@ pub use admin::{
 };
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use admin::{Examined, Maintenance, doctor};
+#[cfg(feature = "config")]
+pub use config::Config;
 pub use copy::{
     CopiedInstrument, CopyError, CopyFailure, CopyOptions, CopyReport, Difference, Outcome as CopyOutcome,
     Progress as CopyMoment, Step as CopyStep, Verification, copy, verify_copy,
 };
-pub use error::OpenError;
+pub use error::{OpenError, hint_of};
 #[cfg(feature = "export")]
 pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use maintenance::{AuditScope, DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};
+pub use stored::{Completeness, Stored, StoredInstrument, StoredTable, StreamCoverage};
 pub use url::StoreUrl;
 
 pub use onetape_domain as domain;

@@ -21,7 +21,7 @@ use crate::url::StoreUrl;
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    url: String,
+    url: Result<StoreUrl, String>,
     provider: Option<ProviderConfig>,
     pipeline: PipelineConfig,
     #[cfg(feature = "journal")]
@@ -54,10 +54,40 @@ impl Onetape {
         Self::builder(url).open().await
     }
 
+    /// Opens the store that the command line uses too: the one that `ONETAPE_STORE` or a config file names, else a SQLite
+    /// file in the user's data folder, which is made where it is missing; with the settings found there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); for settings that are wrong, and where there is no place for a default store.
+    #[cfg(feature = "config")]
+    pub async fn open_default() -> Result<Self, OpenError> {
+        Self::from_config(&crate::Config::load(None)?).await
+    }
+
+    /// Opens the store of a configuration, with its settings.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where there is no place for a default store.
+    #[cfg(feature = "config")]
+    pub async fn from_config(config: &crate::Config) -> Result<Self, OpenError> {
+        config.make_default_folder()?;
+        config.builder()?.open().await
+    }
+
     /// Opens a store with other than the default settings.
     pub fn builder(url: impl Into<String>) -> Builder {
+        let text = url.into();
+        // What is no URL of ours may still hold a password: no more of it is kept than its error tells.
+        let kept = |error| match error {
+            OpenError::UnknownScheme { scheme } => scheme,
+            _ => text.clone(),
+        };
+        Self::builder_of(text.parse().map_err(kept))
+    }
+
+    pub(crate) fn builder_of(url: Result<StoreUrl, String>) -> Builder {
         Builder {
-            url: url.into(),
+            url,
             provider: None,
             pipeline: PipelineConfig::default(),
             #[cfg(feature = "journal")]
@@ -153,6 +183,10 @@ impl Onetape {
         &self.store
     }
 
+    pub(crate) fn clock(&self) -> &dyn WallClock {
+        self.clock.as_ref()
+    }
+
     /// Where the data is; its `Display` shows no password.
     pub fn url(&self) -> &StoreUrl {
         &self.url
@@ -233,16 +267,18 @@ impl Builder {
     /// # Errors
     /// As [`Onetape::open`].
     pub async fn open(self) -> Result<Onetape, OpenError> {
-        let url: StoreUrl = self.url.parse()?;
+        let url = self.url.clone().or_else(|text| text.parse())?;
         let store = self.open_store(&url).await?;
-        let binance =
-            Exchange::try_new("binance").map_err(|_| OpenError::UnknownScheme { scheme: String::new() })?;
         let clock: Arc<dyn WallClock> = Arc::new(SystemClock::default());
         let cache: Arc<dyn HotCache> = Arc::new(MemoryCache::default());
         let (pipeline, recovery) = self.start_with_journal(&store, &cache, &clock).await?.unzip();
         Ok(Onetape {
             url,
-            provider: UnifiedDataProvider::new(store.clone(), clock.clone(), self.provider_or(binance)),
+            provider: UnifiedDataProvider::new(
+                store.clone(),
+                clock.clone(),
+                self.provider_or(Exchange::binance()),
+            ),
             store,
             cache,
             clock,

@@ -18,6 +18,16 @@ pub enum StoreUrl {
     Postgres(String),
 }
 
+impl StoreUrl {
+    /// The whole URL, with the password if there is one: for calls, never for people.
+    pub fn with_password(&self) -> String {
+        match self {
+            Self::Postgres(url) => url.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = OpenError;
 
@@ -85,6 +95,12 @@ mod tests {
             let shown = format!("{0} {0:?}", url.parse::<StoreUrl>().expect("url"));
             assert!(!shown.contains("s3c") && shown.contains("u@h"), "{shown}");
         }
+    }
+
+    #[test]
+    fn what_is_no_store_keeps_no_password_either() {
+        let shown = format!("{:?}", crate::Onetape::builder("postgrse://u:s3cret@h/db"));
+        assert!(shown.contains("postgrse") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

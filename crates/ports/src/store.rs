@@ -24,6 +24,7 @@ use onetape_domain::trade::Trade;
 
 use crate::archive::ArchiveStore;
 use crate::error::StoreError;
+use crate::inventory::InventoryStore;
 use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
 
 /// Rows read as they come, in bounded memory whatever the range.
@@ -230,6 +231,7 @@ pub trait MarketStore:
     + ImportStore
     + ClosingStore
     + ArchiveStore
+    + InventoryStore
 {
 }
 
@@ -246,5 +248,6 @@ impl<T> MarketStore for T where
         + ImportStore
         + ClosingStore
         + ArchiveStore
+        + InventoryStore
 {
 }

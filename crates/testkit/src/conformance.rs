@@ -10,6 +10,7 @@ mod coverage;
 mod data;
 mod frames;
 mod imports;
+mod inventory;
 mod quarantine;
 mod scale;
 mod trades;
@@ -168,6 +169,7 @@ pub fn cases() -> Vec<Case> {
         frames::cases(),
         imports::cases(),
         archive::cases(),
+        inventory::cases(),
         scale::cases(),
     ];
     groups.concat()

@@ -23,9 +23,9 @@ use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore,
-    FrameQuery, FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Load, LoadEnd, LoadRows, MarketStore,
-    QuarantineStore, RowStream, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery,
-    TradeStore,
+    FrameQuery, FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Inventory, InventoryStore, Load,
+    LoadEnd, LoadRows, MarketStore, QuarantineStore, RowStream, Sizes, StoreError, StoreErrorKind,
+    SupersededQuery, TapeStore, TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -343,5 +343,16 @@ impl<S: MarketStore + ?Sized> ArchiveStore for FaultStore<S> {
 
     async fn discard_load(&self, instrument: &Instrument) -> Result<(), StoreError> {
         self.call("discard_load", self.inner.discard_load(instrument)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> InventoryStore for FaultStore<S> {
+    async fn inventory(&self, instrument: &Instrument) -> Result<Inventory, StoreError> {
+        self.call("inventory", self.inner.inventory(instrument)).await
+    }
+
+    async fn sizes(&self) -> Result<Option<Sizes>, StoreError> {
+        self.call("sizes", self.inner.sizes()).await
     }
 }

@@ -18,7 +18,7 @@ use onetape_domain::indicator::{Closes, MAX_WINDOW};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
-use onetape_ports::{BookQuery, CandleQuery, FrameQuery, Knowledge, Selection, TimeQuery};
+use onetape_ports::{BookQuery, CandleQuery, Extent, FrameQuery, Inventory, Knowledge, Selection, TimeQuery};
 
 use crate::dump::Tables;
 
@@ -71,6 +71,18 @@ impl Reference {
         stamps.extend(imbalances.iter().map(|row| row.available_at));
         stamps.extend(coverage.iter().map(|row| row.available_at));
         stamps
+    }
+
+    /// What is stored, counted row by row.
+    pub fn inventory(&self) -> Inventory {
+        let Changes { trades, books, imbalances, .. } = &self.changes;
+        let of_timeframe = |timeframe| extent(self.versions(timeframe).into_keys());
+        Inventory {
+            candles: Timeframe::ALL.map(of_timeframe),
+            trades: extent(trades.iter().map(|trade| trade.key.event_time)),
+            books: extent(books.iter().map(|book| book.second())),
+            imbalances: extent(imbalances.iter().map(|row| row.second)),
+        }
     }
 
     /// The versions of each candle of a timeframe, in order.
@@ -287,4 +299,10 @@ fn last<T>(mut rows: Vec<T>, count: usize) -> Vec<T> {
     let surplus = rows.len().saturating_sub(count);
     rows.drain(..surplus);
     rows
+}
+
+fn extent(times: impl Iterator<Item = Timestamp>) -> Option<Extent> {
+    let times: Vec<Timestamp> = times.collect();
+    let (first, last) = (*times.iter().min()?, *times.iter().max()?);
+    Some(Extent { first, last, rows: times.len() as u64, estimated: false })
 }

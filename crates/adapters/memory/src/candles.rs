@@ -329,6 +329,12 @@ impl CandleSeries {
         self.len
     }
 
+    /// Open times of the first and the last candle.
+    pub(crate) fn open_times(&self) -> Option<(Timestamp, Timestamp)> {
+        let first = self.chunks.first()?.candles.first()?.open_time();
+        Some((first, self.chunks.last()?.last_open()?))
+    }
+
     /// Number of replaced versions.
     pub(crate) fn replaced_len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.older.len()).sum()

@@ -8,6 +8,7 @@ mod coverage;
 mod frames;
 mod imbalances;
 mod imports;
+mod inventory;
 mod quarantine;
 mod tape;
 mod trades;

@@ -30,6 +30,7 @@ mod expiry;
 mod frame;
 mod imbalances;
 mod imports;
+mod inventory;
 mod keyset;
 mod levels;
 mod maintain;

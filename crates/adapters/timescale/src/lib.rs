@@ -32,6 +32,7 @@ mod error;
 mod frame;
 mod imbalances;
 mod imports;
+mod inventory;
 mod layout;
 mod levels;
 mod maintain;

@@ -54,7 +54,7 @@ pub(crate) async fn read(pool: &Pool) -> Result<StoreStatus, StoreError> {
     Ok(StoreStatus { server, applied, pending, tables })
 }
 
-async fn tables(pool: &Pool) -> Result<Vec<TableStatus>, StoreError> {
+pub(crate) async fn tables(pool: &Pool) -> Result<Vec<TableStatus>, StoreError> {
     const OPERATION: &str = "read the tables' sizes";
     let mut session = Session::single(pool, OPERATION).await?;
     let rows: Vec<(String, i64, i64, Option<i64>)> = sqlx::query_as(include_str!("queries/tables.sql"))

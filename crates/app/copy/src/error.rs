@@ -10,6 +10,7 @@ const SHOWN: usize = 10;
 
 /// A copy that was not done. What it has loaded stays, unseen; the next one goes on from there.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CopyError {
     /// The source failed.
     #[error("the source, {store}, cannot be read on")]

@@ -1,7 +1,8 @@
 //! Arguments of `onetape copy`.
 
 use clap::Args;
-use onetape::domain::instrument::Instrument;
+
+use super::values::{InstrumentName, parse_instrument};
 
 #[derive(Debug, Args)]
 pub(crate) struct CopyArgs {
@@ -12,8 +13,8 @@ pub(crate) struct CopyArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
     /// Only this instrument, as in binance:ETH/USDT; may be given several times. All of the source without it
-    #[arg(long = "instrument", value_name = "INSTRUMENT")]
-    pub(crate) instruments: Vec<Instrument>,
+    #[arg(long = "instrument", value_name = "INSTRUMENT", value_parser = parse_instrument)]
+    pub(crate) instruments: Vec<InstrumentName>,
     /// Write nothing, and compare what both stores have; exits with 1 where they differ
     #[arg(long, conflicts_with = "restart")]
     pub(crate) verify_only: bool,

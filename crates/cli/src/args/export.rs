@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use onetape::arrow::Decimals;
 use onetape::arrow::files::{Format, Partition};
-use onetape::domain::instrument::Instrument;
 use onetape::domain::time::{Timeframe, Timestamp};
 
 use super::StoreArg;
+use super::values::{InstrumentName, parse_instrument, parse_timeframe};
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
@@ -20,12 +20,13 @@ pub(crate) struct ExportArgs {
     #[arg(
         long,
         value_name = "TF",
+        value_parser = parse_timeframe,
         required_if_eq_any([("table", "candles"), ("table", "candle-versions")])
     )]
     pub(crate) timeframe: Option<Timeframe>,
     /// Only this instrument, as in binance:ETH/USDT; may be given several times. Every one that was ever live unless given
-    #[arg(long, value_name = "INSTRUMENT")]
-    pub(crate) instrument: Vec<Instrument>,
+    #[arg(long, value_name = "INSTRUMENT", value_parser = parse_instrument)]
+    pub(crate) instrument: Vec<InstrumentName>,
     /// First instant of the range
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<Timestamp>,

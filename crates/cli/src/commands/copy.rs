@@ -4,11 +4,14 @@ use anyhow::bail;
 use onetape::CopyOptions;
 
 use crate::args::CopyArgs;
+use crate::context::Context;
+use crate::output::say;
 use crate::progress::CopyProgress;
 
-pub(crate) async fn run(args: CopyArgs) -> anyhow::Result<()> {
-    let options =
-        CopyOptions { instruments: args.instruments.iter().cloned().collect(), restart: args.restart };
+pub(crate) async fn run(args: CopyArgs, context: Context) -> anyhow::Result<()> {
+    let instruments =
+        args.instruments.iter().map(|name| context.instrument(name)).collect::<Result<_, _>>()?;
+    let options = CopyOptions { instruments, restart: args.restart };
     if args.verify_only { verify(&args, &options).await } else { copy(&args, &options).await }
 }
 
@@ -30,10 +33,10 @@ async fn copy(args: &CopyArgs, options: &CopyOptions) -> anyhow::Result<()> {
     };
     let report = copied?;
     if args.json {
-        println!("{}", onetape::domain::canonical::to_string(&report)?);
+        say!("{}", onetape::domain::canonical::to_string(&report)?)?;
     } else {
-        println!("{report}");
-        println!("the same in both stores, after {seconds:.1} s");
+        say!("{report}")?;
+        say!("the same in both stores, after {seconds:.1} s")?;
     }
     Ok(())
 }
@@ -45,9 +48,9 @@ async fn verify(args: &CopyArgs, options: &CopyOptions) -> anyhow::Result<()> {
     progress.finish();
     let report = compared?;
     if args.json {
-        println!("{}", onetape::domain::canonical::to_string(&report)?);
+        say!("{}", onetape::domain::canonical::to_string(&report)?)?;
     } else {
-        println!("{report}");
+        say!("{report}")?;
     }
     match report.differences.len() {
         0 => Ok(()),

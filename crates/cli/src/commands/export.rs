@@ -13,11 +13,14 @@ use onetape::{Export, ExportSummary, ExportTable};
 use serde_json::json;
 
 use crate::args::export::{ExportArgs, TableName};
+use crate::context::Context;
+use crate::output::say;
 use progress::Progress;
 
-pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<()> {
-    let tape = super::query::ask(&args.store.store).await?;
-    let export = export(&args)?;
+pub(crate) async fn run(args: ExportArgs, context: Context) -> anyhow::Result<()> {
+    let context = context.with_store(&args.store)?;
+    let export = export(&args, &context)?;
+    let tape = context.open_to_read().await?;
     let mut progress = Progress::start(args.json);
     let all_read = AtomicBool::new(false);
     let summary = {
@@ -40,15 +43,15 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let seconds = progress.finish();
     let summary = summary.context("interrupted: nothing was exported; the same command begins anew")??;
     if args.json {
-        println!("{}", as_json(&summary, &export, seconds)?);
+        say!("{}", as_json(&summary, &export, seconds)?)?;
     } else {
-        print(&summary, seconds);
+        print(&summary, seconds)?;
     }
     Ok(())
 }
 
 /// What the arguments ask for.
-fn export(args: &ExportArgs) -> anyhow::Result<Export> {
+fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<Export> {
     let timeframe = || args.timeframe.context("give a timeframe: --timeframe 1m");
     let table = match args.table {
         TableName::Candles => ExportTable::Candles(timeframe()?),
@@ -65,7 +68,7 @@ fn export(args: &ExportArgs) -> anyhow::Result<Export> {
     }
     let (start, end) = (args.from.unwrap_or(Timestamp::EARLIEST), args.to.unwrap_or(Timestamp::LATEST));
     Ok(Export {
-        instruments: args.instrument.clone(),
+        instruments: args.instrument.iter().map(|name| context.instrument(name)).collect::<Result<_, _>>()?,
         range: TimeRange::try_new(start, end)?,
         at: args.at,
         knowledge: if args.corrected { Knowledge::AsCorrected } else { Knowledge::AsRecorded },
@@ -95,21 +98,22 @@ fn as_json(summary: &ExportSummary, export: &Export, seconds: f64) -> anyhow::Re
     Ok(onetape::domain::canonical::to_string(&value)?)
 }
 
-fn print(summary: &ExportSummary, seconds: f64) {
+fn print(summary: &ExportSummary, seconds: f64) -> std::io::Result<()> {
     let ExportSummary { table, target, files, rows, bytes, first, last, as_of } = summary;
     let target = target.display();
     let rate = if seconds > 0.0 { *rows as f64 / seconds } else { 0.0 };
     match first.zip(*last) {
         Some((first, last)) => {
             let many = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-            println!(
+            say!(
                 "{rows} rows of {table} in {many}, {bytes} bytes, {seconds:.1} s ({rate:.0} rows/s): {target}"
-            );
-            println!("  from {first} to {last}");
+            )?;
+            say!("  from {first} to {last}")?;
         }
-        None => println!("no rows of {table} in this range: {target} has the columns, and no rows"),
+        None => say!("no rows of {table} in this range: {target} has the columns, and no rows")?,
     }
     for (instrument, as_of) in as_of {
-        println!("  {instrument} as of {as_of}");
+        say!("  {instrument} as of {as_of}")?;
     }
+    Ok(())
 }

@@ -3,35 +3,44 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use onetape::timescale::Maintained;
 use onetape::{AuditScope, Maintenance};
 
 use crate::args::MaintainArgs;
+use crate::context::Context;
+use crate::hint::hinted;
+use crate::output::say;
 
-pub(crate) async fn run(args: MaintainArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: MaintainArgs, context: Context) -> anyhow::Result<()> {
+    let store = context.with_store(&args.store)?.address_of_existing()?;
     match args.every {
-        None => match once(&args, AuditScope::Everything).await? {
+        None => match once(&args, &store, AuditScope::Everything).await? {
             0 => Ok(()),
             differences => {
-                bail!("{differences} candles differ from their parts rolled up, as reported above")
+                let differ =
+                    anyhow!("{differences} candles differ from their parts rolled up, as reported above");
+                Err(hinted(
+                    differ,
+                    "replay the tape of those periods again, then run `onetape maintain` again",
+                ))
             }
         },
-        Some(pause) => again_and_again(&args, pause).await,
+        Some(pause) => again_and_again(&args, &store, pause).await,
     }
 }
 
 /// The first run compares everything, the later ones what may still change. A run that fails is followed by the
 /// next: the server may be back by then.
-async fn again_and_again(args: &MaintainArgs, pause: Duration) -> anyhow::Result<()> {
+async fn again_and_again(args: &MaintainArgs, store: &str, pause: Duration) -> anyhow::Result<()> {
     if let Some(address) = args.metrics {
         serve_metrics(address).with_context(|| format!("metrics cannot be served at {address}"))?;
     }
     let mut audit = AuditScope::Everything;
     loop {
         let outcome = tokio::select! {
-            outcome = once(args, audit) => outcome,
+            outcome = once(args, store, audit) => outcome,
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         };
         match outcome {
@@ -58,8 +67,8 @@ fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// One run and its report; the number of candles that differ.
-async fn once(args: &MaintainArgs, audit: AuditScope) -> anyhow::Result<u64> {
-    let (text, json, differences) = match onetape::maintain(&args.store.store, audit).await? {
+async fn once(args: &MaintainArgs, store: &str, audit: AuditScope) -> anyhow::Result<u64> {
+    let (text, json, differences) = match onetape::maintain(store, audit).await? {
         Maintenance::Timescale(Maintained::Busy(holder)) => {
             let text = format!("nothing done: maintenance is under way by {holder}");
             (text, serde_json::json!({ "busy": holder }), 0)
@@ -72,9 +81,9 @@ async fn once(args: &MaintainArgs, audit: AuditScope) -> anyhow::Result<u64> {
         _ => bail!("this build cannot show what maintenance of that store did"),
     };
     if args.json {
-        println!("{}", onetape::domain::canonical::to_string(&json)?);
+        say!("{}", onetape::domain::canonical::to_string(&json)?)?;
     } else {
-        println!("{text}");
+        say!("{text}")?;
     }
     Ok(differences)
 }

@@ -3,36 +3,42 @@
 mod columns;
 mod objects;
 mod series;
+mod unknown;
 
 use onetape::domain::instrument::Instrument;
 use onetape::ports::Selection;
 use onetape::prelude::*;
+use onetape::provider::ProviderError;
 
 use crate::args::{Query, QueryArgs, RangeArgs};
+use crate::context::Context;
 
 /// Rows given for an instant without a limit.
 const DEFAULT_LIMIT: usize = 100;
 
-pub(crate) async fn run(args: QueryArgs) -> anyhow::Result<()> {
-    match args.query {
-        Query::Candles(args) => series::candles(args).await,
-        Query::Trades(args) => series::trades(args).await,
-        Query::Imbalances(args) => series::imbalances(args).await,
-        Query::Buckets(args) => series::buckets(args).await,
-        Query::Coverage(args) => series::coverage(args).await,
-        Query::Book(args) => objects::book(args).await,
-        Query::Inference(args) => objects::inference(args).await,
+pub(crate) async fn run(args: QueryArgs, context: Context) -> anyhow::Result<()> {
+    let context = context.with_store(&args.store)?;
+    let name = args.query.instrument();
+    let instrument = context.instrument(name)?;
+    let bare = !name.as_str().starts_with(&format!("{}:", instrument.exchange()));
+    let tape = context.open_to_read().await?;
+    let asked = match args.query {
+        Query::Candles(args) => series::candles(args, &tape, &instrument).await,
+        Query::Trades(args) => series::trades(args, &tape, &instrument).await,
+        Query::Imbalances(args) => series::imbalances(args, &tape, &instrument).await,
+        Query::Buckets(args) => series::buckets(args, &tape, &instrument).await,
+        Query::Coverage(args) => series::coverage(args, &tape, &instrument).await,
+        Query::Book(args) => objects::book(args, &tape, &instrument).await,
+        Query::Inference(args) => objects::inference(args, &tape, &instrument).await,
+    };
+    match asked {
+        Err(error) if is_unknown(&error) => Err(unknown::explained(error, &tape, &instrument, bare).await),
+        other => other,
     }
 }
 
-/// Opens a store that is there: a question makes no file.
-pub(super) async fn ask(store: &str) -> anyhow::Result<Onetape> {
-    if let StoreUrl::Sqlite(path) = store.parse()?
-        && !path.exists()
-    {
-        anyhow::bail!("there is no file {}, so there is nothing to ask", path.display());
-    }
-    Ok(Onetape::open(store).await?)
+fn is_unknown(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ProviderError::UnknownInstrument { .. }))
 }
 
 /// Which rows: those of a range, or the last ones; everything without a choice.

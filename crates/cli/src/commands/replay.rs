@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use onetape::Config;
 use onetape::domain::venue::VenueRules;
 use onetape::exchanges::binance::rules;
 use onetape::exchanges::{BinanceParser, Pace, TapeFeed, TapeOptions};
@@ -11,24 +12,33 @@ use onetape::ports::{Feed, FeedError, FeedEvent};
 use onetape::prelude::*;
 
 use crate::args::{ExchangeName, ReplayArgs, TapeArgs};
-use crate::output::summary;
+use crate::context::Context;
+use crate::hint::hinted;
+use crate::output::{say, summary};
 use crate::progress::Progress;
+
+/// Rows of a batch, unless somebody says otherwise: a tape comes faster than a live feed.
+const BATCH_SIZE: usize = 5_000;
 
 /// How long a graceful stop may take.
 const SHUTDOWN: Duration = Duration::from_secs(60);
 
-pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<u64> {
-    let mut feed = open(args.files, &args.tape, args.json)?;
-    let config = PipelineConfig { batch_size: args.batch_size as usize, ..PipelineConfig::default() };
-    let tape = Onetape::builder(args.store.store).pipeline_config(config).open().await?;
+pub(crate) async fn run(args: ReplayArgs, context: Context) -> anyhow::Result<u64> {
+    let mut context = context.with_store(&args.store)?;
+    if let Some(rows) = args.batch_size {
+        context.config.set("pipeline.batch_size", &rows.to_string(), "--batch-size")?;
+    }
+    context.config = context.config.with_default_batch_size(BATCH_SIZE);
+    let mut feed = open(args.files, &args.tape, &context.config, args.json)?;
+    let tape = context.open_to_write().await?;
     let result = ingest(&tape, &mut feed).await;
     let lines = feed.inner.stats();
     let seconds = feed.progress.finish();
     let summary = result?;
     if args.json {
-        println!("{}", summary::json(&summary, &lines, seconds)?);
+        say!("{}", summary::json(&summary, &lines, seconds)?)?;
     } else {
-        summary::print(&summary, &lines, seconds, tape.url());
+        summary::print(&summary, &lines, seconds, tape.url())?;
     }
     Ok(summary.quarantined)
 }
@@ -50,13 +60,19 @@ pub(crate) async fn ingest(tape: &Onetape, feed: &mut Watched) -> anyhow::Result
         }
         None => {
             pipeline.shutdown(SHUTDOWN).await.context("interrupted, and not everything could be written")?;
-            anyhow::bail!("interrupted; what was read is stored, and the same command goes on from there")
+            let stopped = anyhow::anyhow!("interrupted; what was read is stored");
+            Err(hinted(stopped, "the same command goes on from there"))
         }
     }
 }
 
 /// Opens a tape that reports its progress.
-pub(crate) fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow::Result<Watched> {
+pub(crate) fn open(
+    files: Vec<PathBuf>,
+    tape: &TapeArgs,
+    config: &Config,
+    quiet: bool,
+) -> anyhow::Result<Watched> {
     let ExchangeName::Binance = tape.exchange;
     let pace = tape.speed.map_or(Pace::Unlimited, Pace::Times);
     let inner = TapeFeed::open(
@@ -64,7 +80,9 @@ pub(crate) fn open(files: Vec<PathBuf>, tape: &TapeArgs, quiet: bool) -> anyhow:
         BinanceParser::new(tape.market),
         TapeOptions { pace, ..TapeOptions::default() },
     )?;
-    let lateness = tape.lateness_ms.map(|millis| i64::from(millis) * 1_000);
+    let given = tape.lateness_ms.map(|millis| Duration::from_millis(millis.into()));
+    let lateness = given.or(config.tape_lateness()).map(|lateness| i64::try_from(lateness.as_micros()));
+    let lateness = lateness.transpose().context("the lateness is too long")?;
     let market = rules(tape.market);
     let rules = lateness.map_or(market, |lateness| market.with_lateness(lateness));
     let progress = Progress::start(inner.progress().1, quiet);

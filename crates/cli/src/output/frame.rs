@@ -1,27 +1,41 @@
 //! An inference frame for people.
 
+use std::io;
+
+use onetape::domain::candle::Ohlcv;
 use onetape::domain::decimal::canonical;
+use onetape::domain::frame::CandleSection;
 use onetape::domain::indicator::IndicatorSet;
+use onetape::domain::quality::Quality;
 use onetape::prelude::*;
 
-use super::table;
+use super::grid::{Cell, Grid};
+use super::{say, spark};
 
 /// Levels and rows shown of each section.
 const SHOWN: usize = 5;
 
+/// Bars of a sparkline.
+const BARS: usize = 16;
+
+/// Columns of candles that a narrow table leaves out, the first of them first.
+const SPARE: [&str; 10] =
+    ["open", "low", "high", "rows", "trades", "volumes", "volume", "state", "closes", "last open time"];
+
 /// Prints the frame: the end of each section, and how complete it is.
-pub(crate) fn print(frame: &InferenceDataFrame) {
-    println!("{} as of {}", frame.symbol, frame.as_of);
-    candles(frame);
-    book(frame);
-    imbalances(frame);
-    indicators(frame);
+pub(crate) fn print(frame: &InferenceDataFrame) -> io::Result<()> {
+    say!("{} as of {}", frame.symbol, frame.as_of)?;
+    candles(frame)?;
+    book(frame)?;
+    imbalances(frame)?;
+    indicators(frame)?;
     if let Some(metadata) = &frame.metadata {
-        println!("from {:?} in {:.3} ms", metadata.data_source, metadata.query_latency_ms);
+        say!("from {:?} in {:.3} ms", metadata.data_source, metadata.query_latency_ms)?;
     }
+    Ok(())
 }
 
-fn candles(frame: &InferenceDataFrame) {
+fn candles(frame: &InferenceDataFrame) -> io::Result<()> {
     let header = [
         "",
         "rows",
@@ -30,68 +44,76 @@ fn candles(frame: &InferenceDataFrame) {
         "high",
         "low",
         "close",
+        "closes",
         "volume",
+        "volumes",
         "trades",
         "state",
         "covered",
     ];
-    let mut table = table(&header);
+    let mut grid = Grid::new(&header).sparing(&SPARE);
     for timeframe in Timeframe::ALL {
         let section = frame.candles(timeframe);
-        let mut row = vec![timeframe.to_string(), section.rows.len().to_string()];
+        let mut row: Vec<Cell> = vec![timeframe.as_str().into(), section.rows.len().to_string().into()];
         match section.rows.last() {
-            Some(candle) => {
-                let ohlcv = candle.ohlcv();
-                row.push(candle.open_time().to_string());
-                row.extend([ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| price.to_string()));
-                row.extend([
-                    ohlcv.volume.to_string(),
-                    ohlcv.trade_count.map(|count| count.to_string()).unwrap_or_default(),
-                    candle.state().as_str().into(),
-                ]);
-            }
-            None => row.extend(std::iter::repeat_n(String::new(), 8)),
+            Some(candle) => row.extend(last_candle(section, candle)),
+            None => row.extend(std::iter::repeat_n(Cell::default(), header.len() - 3)),
         }
         row.push(covered(&section.quality));
-        table.add_row(row);
+        grid.row(row);
     }
-    println!("{table}");
+    grid.print()
 }
 
-fn covered(quality: &onetape::domain::quality::Quality) -> String {
-    format!("{} % ({})", canonical(quality.coverage), quality.tier.as_str())
+/// From the open time to the state.
+fn last_candle(section: &CandleSection, candle: &Candle) -> [Cell; 10] {
+    let ohlcv = candle.ohlcv();
+    let ohlcvs = || section.rows.iter().map(Candle::ohlcv);
+    let closes: Vec<_> = ohlcvs().map(|ohlcv: &Ohlcv| ohlcv.close.get()).collect();
+    let volumes: Vec<_> = ohlcvs().map(|ohlcv: &Ohlcv| ohlcv.volume.get()).collect();
+    [
+        candle.open_time().to_string().into(),
+        ohlcv.open.to_string().into(),
+        ohlcv.high.to_string().into(),
+        ohlcv.low.to_string().into(),
+        ohlcv.close.to_string().into(),
+        spark::line(&closes, BARS).into(),
+        ohlcv.volume.to_string().into(),
+        spark::line(&volumes, BARS).into(),
+        ohlcv.trade_count.map(|count| count.to_string()).unwrap_or_default().into(),
+        candle.state().as_str().into(),
+    ]
 }
 
-fn book(frame: &InferenceDataFrame) {
-    let Some(book) = &frame.orderbook_snapshot else {
-        println!("no order book\n");
-        return;
-    };
-    let mut table = table(&["bid size", "bid", "ask", "ask size"]);
+fn covered(quality: &Quality) -> Cell {
+    Cell::tinted(format!("{} % ({})", canonical(quality.coverage), quality.tier.as_str()), quality.tier)
+}
+
+fn book(frame: &InferenceDataFrame) -> io::Result<()> {
+    let Some(book) = &frame.orderbook_snapshot else { return say!("no order book\n") };
+    let mut grid = Grid::new(&["bid size", "bid", "ask", "ask size"]);
     for (bid, ask) in book.bids().iter().zip(book.asks()).take(SHOWN) {
-        table.add_row([
-            bid.size.to_string(),
-            bid.price.to_string(),
-            ask.price.to_string(),
-            ask.size.to_string(),
-        ]);
+        grid.row([bid.size.to_string(), bid.price.to_string(), ask.price.to_string(), ask.size.to_string()]);
     }
-    println!(
+    say!(
         "order book of second {}, the best of {} / {} levels",
         book.second(),
         book.bids().len(),
         book.asks().len()
-    );
-    println!("{table}");
-    let buckets: Vec<String> = frame.orderbook_1s_agg.iter().map(|bucket| canonical(bucket.price)).collect();
-    println!("price buckets of {}: {}", book.bucket_size(), buckets.join(" "));
+    )?;
+    grid.print()?;
+    let buckets = &frame.orderbook_1s_agg;
+    let (Some(first), Some(last)) = (buckets.first(), buckets.last()) else { return Ok(()) };
+    let (first, last) = (canonical(first.price), canonical(last.price));
+    say!("{} price buckets of {}, from {first} to {last}", buckets.len(), book.bucket_size())
 }
 
-fn imbalances(frame: &InferenceDataFrame) {
-    let mut table = table(&["second", "1s", "5s", "15s", "60s", "volume 5s", "volume 60s", "price range"]);
+fn imbalances(frame: &InferenceDataFrame) -> io::Result<()> {
+    let header = ["second", "1s", "5s", "15s", "60s", "volume 5s", "volume 60s", "price range"];
+    let mut grid = Grid::new(&header).sparing(&["price range", "volume 5s", "volume 60s", "15s", "5s"]);
     let text = |value: Option<_>| value.map_or_else(|| "-".to_owned(), canonical);
     for row in frame.imbalances.iter().rev().take(SHOWN).rev() {
-        table.add_row([
+        grid.row([
             row.second.to_string(),
             text(row.imbalance_1s),
             text(row.imbalance_5s),
@@ -102,18 +124,20 @@ fn imbalances(frame: &InferenceDataFrame) {
             text(row.price_range),
         ]);
     }
-    println!("imbalances, the last of {} seconds", frame.imbalances.len());
-    println!("{table}");
+    let known: Vec<_> = frame.imbalances.iter().filter_map(|row| row.imbalance_1s).collect();
+    say!("imbalances, the last of {} seconds {}", frame.imbalances.len(), spark::line(&known, 60))?;
+    grid.print()
 }
 
-fn indicators(frame: &InferenceDataFrame) {
-    let mut table = table(&["", "RSI 14", "MACD", "signal", "upper band", "middle", "lower"]);
+fn indicators(frame: &InferenceDataFrame) -> io::Result<()> {
+    let header = ["", "RSI 14", "MACD", "signal", "upper band", "middle", "lower"];
+    let mut grid = Grid::new(&header).sparing(&["signal", "middle"]);
     let text = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     for (timeframe, set) in &frame.indicators {
         let IndicatorSet { rsi_14, macd, macd_signal, macd_hist: _, bb_upper, bb_middle, bb_lower } = set;
         let values = [rsi_14, macd, macd_signal, bb_upper, bb_middle, bb_lower].map(|value| text(*value));
-        table.add_row([vec![timeframe.to_string()], values.to_vec()].concat());
+        grid.row([vec![timeframe.to_string()], values.to_vec()].concat());
     }
-    println!("indicators over closed candles");
-    println!("{table}");
+    say!("indicators over closed candles")?;
+    grid.print()
 }

@@ -1,4 +1,4 @@
-//! Rows as they come: CSV and JSON stream in bounded memory, a table shows the end.
+//! Rows as they come: CSV and JSON stream in bounded memory, a table shows both ends.
 
 use std::collections::VecDeque;
 use std::io::{BufWriter, Stdout, Write};
@@ -7,16 +7,20 @@ use futures::{Stream, TryStreamExt};
 use onetape::domain::canonical;
 use serde_json::Value;
 
-use super::table;
+use super::grid::Grid;
+use super::say;
 use crate::args::RowFormat;
 
-/// Rows a table shows at most.
-const TABLE_ROWS: usize = 50;
+/// Rows a table shows at most: the first ones and the last ones.
+const FIRST_ROWS: usize = 10;
+const LAST_ROWS: usize = 40;
 
 /// A kind of row: its columns, and how it is written.
 pub(crate) struct Columns<T> {
     /// Header of the CSV form and of the table.
     pub(crate) header: &'static [&'static str],
+    /// Columns that a narrow table leaves out, the first of them first.
+    pub(crate) spare: &'static [&'static str],
     /// The fields of the CSV form.
     pub(crate) fields: fn(&T) -> Vec<String>,
     /// The canonical form.
@@ -45,7 +49,8 @@ struct Writer<'a, T> {
     format: RowFormat,
     out: BufWriter<Stdout>,
     count: u64,
-    shown: VecDeque<Vec<String>>,
+    first: Vec<Vec<String>>,
+    last: VecDeque<Vec<String>>,
 }
 
 impl<'a, T> Writer<'a, T> {
@@ -56,7 +61,7 @@ impl<'a, T> Writer<'a, T> {
             RowFormat::Json => write!(out, "[")?,
             RowFormat::Table => {}
         }
-        Ok(Self { columns, format, out, count: 0, shown: VecDeque::new() })
+        Ok(Self { columns, format, out, count: 0, first: Vec::new(), last: VecDeque::new() })
     }
 
     fn row(&mut self, row: &T) -> anyhow::Result<()> {
@@ -71,10 +76,15 @@ impl<'a, T> Writer<'a, T> {
                 write!(self.out, "{separator}{}", canonical::to_string(&(self.columns.json)(row))?)?;
             }
             RowFormat::Table => {
-                if self.shown.len() == TABLE_ROWS {
-                    self.shown.pop_front();
+                let fields = (self.columns.fields)(row);
+                if self.first.len() < FIRST_ROWS {
+                    self.first.push(fields);
+                } else {
+                    self.last.push_back(fields);
                 }
-                self.shown.push_back((self.columns.fields)(row));
+                if self.last.len() > LAST_ROWS {
+                    self.last.pop_front();
+                }
             }
         }
         self.count += 1;
@@ -85,19 +95,29 @@ impl<'a, T> Writer<'a, T> {
         match self.format {
             RowFormat::Csv => {}
             RowFormat::Json => writeln!(self.out, "]")?,
-            RowFormat::Table => {
-                let mut table = table(self.columns.header);
-                let shown = self.shown.len() as u64;
-                self.shown.into_iter().for_each(|row| {
-                    table.add_row(row);
-                });
-                writeln!(self.out, "{table}")?;
-                if shown < self.count {
-                    writeln!(self.out, "the last {shown} of {} rows; --format csv shows all", self.count)?;
-                }
-            }
+            RowFormat::Table => return self.table(),
         }
         self.out.flush()?;
+        Ok(())
+    }
+
+    fn table(self) -> anyhow::Result<()> {
+        let (first, last) = (self.first.len(), self.last.len());
+        let left_out = self.count - (first + last) as u64;
+        let mut grid = Grid::new(self.columns.header).sparing(self.columns.spare);
+        self.first.into_iter().for_each(|row| grid.row(row));
+        if left_out > 0 {
+            grid.row(["…"]);
+        }
+        self.last.into_iter().for_each(|row| grid.row(row));
+        grid.print()?;
+        match (self.count, left_out) {
+            (0, _) => say!("no rows; `onetape status` shows what is stored")?,
+            (_, 0) => {}
+            (count, _) => {
+                say!("the first {first} and the last {last} of {count} rows; --format csv shows all")?
+            }
+        }
         Ok(())
     }
 }

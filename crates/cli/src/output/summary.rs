@@ -1,8 +1,12 @@
 //! The summary of a replay.
 
+use std::io;
+
 use onetape::exchanges::TapeStats;
 use onetape::prelude::*;
 use serde_json::json;
+
+use super::say;
 
 /// For programs.
 pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> anyhow::Result<String> {
@@ -39,13 +43,19 @@ pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> 
 }
 
 /// For people.
-pub(crate) fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, store: &StoreUrl) {
+pub(crate) fn print(
+    summary: &IngestSummary,
+    lines: &TapeStats,
+    seconds: f64,
+    store: &StoreUrl,
+) -> io::Result<()> {
     let rate = if seconds > 0.0 { summary.messages as f64 / seconds } else { 0.0 };
-    println!(
+    say!(
         "{} lines, {} messages in {seconds:.1} s ({rate:.0}/s) into {store}",
-        lines.lines, summary.messages
-    );
-    println!(
+        lines.lines,
+        summary.messages
+    )?;
+    say!(
         "  new rows: {} trades, {} candle versions ({} revisions), {} books, {} imbalances, {} coverage",
         summary.trades,
         summary.candles,
@@ -53,15 +63,19 @@ pub(crate) fn print(summary: &IngestSummary, lines: &TapeStats, seconds: f64, st
         summary.books,
         summary.imbalances,
         summary.coverage
-    );
-    println!(
+    )?;
+    say!(
         "  known before: {} messages; not stored by kind: {}; other trade stream: {}; quarantined: {}",
-        summary.redelivered, summary.ignored, summary.passed_over, summary.quarantined
-    );
+        summary.redelivered,
+        summary.ignored,
+        summary.passed_over,
+        summary.quarantined
+    )?;
     for (instrument, clock) in &summary.clocks {
-        println!("  {instrument} stands at {clock}");
+        say!("  {instrument} stands at {clock}")?;
     }
     if summary.quarantined > 0 {
-        println!("  the reasons of quarantined records are in the table `quarantine`");
+        say!("  the reasons of quarantined records are in the table `quarantine`")?;
     }
+    Ok(())
 }

@@ -46,7 +46,14 @@ impl Place<'_> {
     fn read(&self, tape: &Path) -> (Ran, Value) {
         let (ran, frame) = match self {
             Self::Memory => {
-                let ran = onetape(&["demo", tape.to_str().expect("text"), "--format", "json"]);
+                let ran = onetape(&[
+                    "demo",
+                    tape.to_str().expect("text"),
+                    "--format",
+                    "json",
+                    "--store",
+                    "memory:",
+                ]);
                 let frame = ran.out.clone();
                 (ran, frame)
             }

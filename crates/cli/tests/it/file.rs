@@ -77,6 +77,7 @@ async fn what_is_no_store_is_refused_with_its_reason() {
 async fn a_demo_can_be_kept() {
     let store = Kind::File.store().await.expect("a file");
     let shown = onetape(&["demo", "--format", "json", "--store", store.url()]).ok();
-    let kept = query(store.url(), "inference", &["--format", "json"]).ok();
+    let kept =
+        onetape(&["query", "inference", "demo:ETH/USDT", "--format", "json", "--store", store.url()]).ok();
     assert_eq!(shown.trim(), kept.trim());
 }

@@ -1,9 +1,12 @@
 //! The command line as other tools use it: a real process, a real database.
 mod bad_input;
+mod config;
 mod copy;
+mod default_store;
 mod delayed;
 mod demo;
 mod doctor;
+mod errors;
 #[cfg(feature = "export")]
 mod export;
 mod file;
@@ -12,7 +15,9 @@ mod journaled;
 mod killed;
 mod live;
 mod maintain;
+mod people;
 #[cfg(feature = "export")]
 mod python;
+mod status;
 mod support;
 mod tables;

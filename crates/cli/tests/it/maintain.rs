@@ -22,7 +22,7 @@ fn setup(store: &str, settings: &Path) -> crate::support::Ran {
 
 #[tokio::test]
 async fn settings_are_printed_checked_as_a_whole_and_applied() {
-    let printed = onetape(&["db", "settings"]).ok();
+    let printed = onetape(&["db", "settings", "--store", "postgres://localhost/any"]).ok();
     assert!(printed.contains("[tables.ohlcv_1s]") && printed.contains("repair_horizon"), "{printed}");
     let Some(database) = database().await else { return };
     let folder = tempfile::tempdir().expect("a folder");

@@ -32,14 +32,60 @@ impl Ran {
     }
 }
 
+/// A user with nothing yet: no settings, no store. Gone with its value.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The binary as this user runs it, in the home folder, whatever the machine's own settings are.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
+        let ours = ["ONETAPE_", "XDG_", "NO_COLOR", "CLICOLOR", "COLUMNS", "CARGO_MANIFEST_DIR"];
+        for (name, _) in std::env::vars_os() {
+            if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
+        command.env("HOME", self.path()).current_dir(self.path());
+        command
+    }
+
+    /// Runs `onetape` with the arguments.
+    pub(crate) fn onetape(&self, args: &[&str]) -> Ran {
+        self.command().args(args).output().expect("the binary runs").into()
+    }
+
+    /// The same with variables in the environment.
+    pub(crate) fn onetape_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
+        let mut command = self.command();
+        command.envs(variables.iter().copied()).args(args).output().expect("the binary runs").into()
+    }
+
+    /// Writes a file of the user's.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+}
+
 /// Runs `onetape` with the arguments.
 pub(crate) fn onetape(args: &[&str]) -> Ran {
-    Command::new(env!("CARGO_BIN_EXE_onetape")).args(args).output().expect("the binary runs").into()
+    Home::new().onetape(args)
 }
 
 /// Runs `onetape` with text on its standard input.
 pub(crate) fn onetape_with_input(args: &[&str], input: String) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_onetape"))
+    let mut child = Home::new()
+        .command()
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ use onetape_provider::ProviderError;
 
 /// A failed export. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// Nothing is stored at all.
     #[error("the store is empty, so there is nothing to export")]

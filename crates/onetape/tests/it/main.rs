@@ -1,5 +1,7 @@
 //! The library as a downstream crate uses it, over the memory store.
 mod books;
+#[cfg(all(feature = "config", feature = "sqlite"))]
+mod config;
 #[cfg(all(feature = "sqlite", feature = "timescale"))]
 mod copy;
 #[cfg(feature = "export")]

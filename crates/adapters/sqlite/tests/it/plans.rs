@@ -5,7 +5,7 @@ use sqlx::{Executor, Row, SqliteConnection};
 use crate::support::{Folder, connect, market};
 
 /// Every statement on tables of market data that reads or drops, with the word that a sort would be told by.
-const STATEMENTS: [(&str, &str); 24] = [
+const STATEMENTS: [(&str, &str); 26] = [
     ("archive_superseded_page", include_str!("../../src/queries/archive_superseded_page.sql")),
     ("book_last_available", include_str!("../../src/queries/book_last_available.sql")),
     ("books_back", include_str!("../../src/queries/books_back.sql")),
@@ -24,9 +24,11 @@ const STATEMENTS: [(&str, &str); 24] = [
     ("drop_coverage", include_str!("../../src/queries/drop_coverage.sql")),
     ("drop_end", include_str!("../../src/queries/drop_end.sql")),
     ("drop_superseded", include_str!("../../src/queries/drop_superseded.sql")),
+    ("extent", include_str!("../../src/queries/extent.sql")),
     ("frame", include_str!("../../src/queries/frame.sql")),
     ("imbalances_page", include_str!("../../src/queries/imbalances_page.sql")),
     ("imbalances_start", include_str!("../../src/queries/imbalances_start.sql")),
+    ("probe", include_str!("../../src/queries/probe.sql")),
     ("runs", include_str!("../../src/queries/runs.sql")),
     ("trades_page", include_str!("../../src/queries/trades_page.sql")),
     ("trades_start", include_str!("../../src/queries/trades_start.sql")),

@@ -116,3 +116,23 @@ async fn imported_candles_are_read_by_index_from_the_chunks_they_lie_in() {
     assert!(plan.contains("Index Scan Backward using"), "{plan}");
     assert!(!plan.contains("Seq Scan on _hyper"), "{plan}");
 }
+
+#[tokio::test]
+async fn an_inventory_looks_at_the_first_and_the_last_chunk_and_at_few_rows() {
+    let Some((store, database)) = store().await else { return };
+    five_days(&store).await;
+    let mut connection = connect(&database).await;
+    let executed = |plan: &str| {
+        let scans = plan.lines().filter(|line| line.contains("Scan") && line.contains("_chunk"));
+        scans.filter(|line| !line.contains("never executed")).count()
+    };
+    let arguments = ["'ETH/USDT'", "'binance'", &instant(0), "5001"];
+    let plan = explain(&mut connection, include_str!("../../src/queries/extent.sql"), &arguments).await;
+    assert_eq!(executed(&plan), 3, "{plan}");
+    assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
+    let mut connection = connect(&database).await;
+    let arguments = ["'ETH/USDT'", "'binance'", &instant(86_400), &instant(86_400 + 3_600), "250"];
+    let plan = explain(&mut connection, include_str!("../../src/queries/probe.sql"), &arguments).await;
+    assert_eq!(executed(&plan), 2, "{plan}");
+    assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
+}

@@ -17,6 +17,7 @@ fn value<T: Serialize>(row: &T) -> Value {
 
 pub(crate) const CANDLES: Columns<Candle> = Columns {
     header: &["timestamp", "open", "high", "low", "close", "volume", "trade_count", "state"],
+    spare: &["state", "trade_count", "open", "volume", "low", "high"],
     fields: |candle| {
         let ohlcv = candle.ohlcv();
         let mut fields = vec![candle.open_time().to_string()];
@@ -44,6 +45,7 @@ pub(crate) const TRADES: Columns<Trade> = Columns {
         "received_at",
         "available_at",
     ],
+    spare: &["received_at", "first_id", "last_id", "trade_count", "available_at", "trade_id"],
     fields: |trade| {
         let id = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
         vec![
@@ -75,6 +77,16 @@ pub(crate) const IMBALANCES: Columns<Imbalances> = Columns {
         "volume_imbalance_60s",
         "price_range",
     ],
+    spare: &[
+        "volume_imbalance_1s",
+        "price_range",
+        "volume_imbalance_15s",
+        "imbalance_15s",
+        "volume_imbalance_5s",
+        "imbalance_5s",
+        "volume_imbalance_60s",
+        "imbalance_60s",
+    ],
     fields: |row| {
         let numbers = [
             row.imbalance_1s,
@@ -104,6 +116,7 @@ pub(crate) const BUCKETS: Columns<SampledBucket> = Columns {
         "ask_count",
         "imbalance",
     ],
+    spare: &["bucket_size", "ask_count", "bid_count", "imbalance"],
     fields: |SampledBucket { second, bucket, .. }| {
         vec![
             second.to_string(),
@@ -126,6 +139,7 @@ pub(crate) const BUCKETS: Columns<SampledBucket> = Columns {
 
 pub(crate) const COVERAGE: Columns<CoverageRow> = Columns {
     header: &["stream", "begin", "end", "state", "reason", "available_at"],
+    spare: &["available_at", "reason"],
     fields: |row| {
         vec![
             row.stream.to_string(),

@@ -12,18 +12,24 @@ use onetape::ports::{BookQuery, Selection};
 use onetape::prelude::*;
 use serde_json::json;
 
-use super::{as_of, ask};
+use super::as_of;
 use crate::args::{BookArgs, InferenceArgs, ObjectFormat};
-use crate::output::{frame, table};
+use crate::hint::hinted;
+use crate::output::grid::Grid;
+use crate::output::{frame, say};
 
-pub(crate) async fn book(args: BookArgs) -> anyhow::Result<()> {
-    let tape = ask(&args.store.store).await?;
-    let at = as_of(&tape, &args.instrument, args.at).await?;
+/// Of each line of standard input.
+const INSTANTS: &str = "give one instant a line, as in 2024-08-09T00:00:00Z or 1723161600000000";
+
+const OTHER_BOOKS: &str = "`onetape status` shows from when to when books are stored";
+
+pub(crate) async fn book(args: BookArgs, tape: &Onetape, instrument: &Instrument) -> anyhow::Result<()> {
+    let at = as_of(tape, instrument, args.at).await?;
     let book = match args.second {
         Some(second) => {
             let range = TimeRange::try_new(second.floor_second(), second.floor_second().plus(SECOND))?;
             let query = BookQuery {
-                instrument: args.instrument.clone(),
+                instrument: instrument.clone(),
                 selection: Selection::Range(range),
                 as_of: at,
                 last_of_minute: false,
@@ -33,16 +39,18 @@ pub(crate) async fn book(args: BookArgs) -> anyhow::Result<()> {
             samples
                 .last()
                 .cloned()
-                .with_context(|| format!("no book of {} was sampled for {second}", args.instrument))?
+                .with_context(|| format!("no book of {instrument} was sampled for {second}"))
+                .map_err(|error| hinted(error, OTHER_BOOKS))?
         }
         None => {
-            let last = tape.store().last_book(&args.instrument, at).await?;
-            last.with_context(|| format!("no book of {} was available at {at}", args.instrument))?
+            let last = tape.store().last_book(instrument, at).await?;
+            last.with_context(|| format!("no book of {instrument} was available at {at}"))
+                .map_err(|error| hinted(error, OTHER_BOOKS))?
         }
     };
     match args.format {
-        ObjectFormat::Json => println!("{}", book_json(&book, args.depth)?),
-        ObjectFormat::Table => print_book(&book, args.depth),
+        ObjectFormat::Json => say!("{}", book_json(&book, args.depth)?)?,
+        ObjectFormat::Table => print_book(&book, args.depth)?,
     }
     Ok(())
 }
@@ -57,32 +65,35 @@ fn book_json(book: &BookSnapshot, depth: usize) -> anyhow::Result<String> {
     Ok(canonical::to_string(&value)?)
 }
 
-fn print_book(book: &BookSnapshot, depth: usize) {
+fn print_book(book: &BookSnapshot, depth: usize) -> std::io::Result<()> {
     let kind = if book.flags().partial { "unfinished second" } else { "second" };
-    println!("{kind} {}, update {}, available at {}", book.second(), book.sequence(), book.available_at());
-    let mut table = table(&["bid size", "bid", "ask", "ask size"]);
+    say!("{kind} {}, update {}, available at {}", book.second(), book.sequence(), book.available_at())?;
+    let mut grid = Grid::new(&["bid size", "bid", "ask", "ask size"]);
     let rows = book.bids().len().max(book.asks().len()).min(depth);
     for row in 0..rows {
         let cell = |level: Option<&onetape::domain::book::BookLevel>| {
             level.map_or_else(Default::default, |level| (level.price.to_string(), level.size.to_string()))
         };
         let ((bid, bid_size), (ask, ask_size)) = (cell(book.bids().get(row)), cell(book.asks().get(row)));
-        table.add_row([bid_size, bid, ask, ask_size]);
+        grid.row([bid_size, bid, ask, ask_size]);
     }
-    println!("{table}");
+    grid.print()?;
     let optional = |value: Option<_>| value.map_or_else(|| "-".to_owned(), text);
-    println!(
+    say!(
         "mid {} spread {} volume {} / {} imbalance {}",
         optional(book.mid_price()),
         optional(book.spread()),
         book.bid_volume(),
         book.ask_volume(),
         optional(book.imbalance())
-    );
+    )
 }
 
-pub(crate) async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
-    let tape = ask(&args.store.store).await?;
+pub(crate) async fn inference(
+    args: InferenceArgs,
+    tape: &Onetape,
+    instrument: &Instrument,
+) -> anyhow::Result<()> {
     let provider = tape.provider();
     let request = Request {
         limit: args.limit,
@@ -94,16 +105,18 @@ pub(crate) async fn inference(args: InferenceArgs) -> anyhow::Result<()> {
     let mut instants: Vec<Option<Timestamp>> = args.at.into_iter().map(Some).collect();
     if args.at_stdin {
         for line in std::io::stdin().lines() {
-            instants.push(Some(line?.parse()?));
+            let line = line?;
+            let instant = line.parse().with_context(|| format!("standard input has no instant: `{line}`"));
+            instants.push(Some(instant.map_err(|error| hinted(error, INSTANTS))?));
         }
     } else if instants.is_empty() {
         instants.push(None);
     }
     for timestamp in instants {
-        let shown = provider.inference(&args.instrument, &Request { timestamp, ..request }).await?;
+        let shown = provider.inference(instrument, &Request { timestamp, ..request }).await?;
         match args.format {
-            ObjectFormat::Json => println!("{}", shown.to_canonical_json()),
-            ObjectFormat::Table => frame::print(&shown),
+            ObjectFormat::Json => say!("{}", shown.to_canonical_json())?,
+            ObjectFormat::Table => frame::print(&shown)?,
         }
     }
     Ok(())

@@ -1,0 +1,324 @@
+//! Every setting: its name, what it is, how it is read and shown.
+
+use std::time::Duration;
+
+use onetape_domain::instrument::Exchange;
+use onetape_ingestion::PipelineConfig;
+use onetape_provider::ProviderConfig;
+
+use super::values::{count, period, shown};
+use crate::url::StoreUrl;
+
+/// What the settings are set to.
+#[derive(Debug, Clone)]
+pub(super) struct Values {
+    /// None: the file in the user's data folder.
+    pub(super) store: Option<StoreUrl>,
+    pub(super) provider: ProviderConfig,
+    pub(super) pipeline: PipelineConfig,
+    #[cfg(feature = "timescale")]
+    pub(super) pools: onetape_timescale::Pools,
+    /// None: the venue's own.
+    pub(super) lateness: Option<Duration>,
+}
+
+impl Values {
+    pub(super) fn defaults() -> Self {
+        Self {
+            store: None,
+            provider: ProviderConfig::for_exchange(Exchange::binance()),
+            pipeline: PipelineConfig::default(),
+            #[cfg(feature = "timescale")]
+            pools: onetape_timescale::Pools::default(),
+            lateness: None,
+        }
+    }
+}
+
+/// A setting.
+pub(super) struct Key {
+    /// Its dotted name: sections of the file, then the key.
+    pub(super) name: &'static str,
+    /// What it means.
+    pub(super) about: &'static str,
+    /// What a file could say.
+    pub(super) example: Option<&'static str>,
+    pub(super) set: fn(&mut Values, &str) -> Result<(), String>,
+    pub(super) show: fn(&Values) -> String,
+}
+
+impl Key {
+    /// The setting of a name.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Its variable in the environment.
+    pub(super) fn variable(&self) -> String {
+        format!("ONETAPE_{}", self.name.to_uppercase().replace('.', "_"))
+    }
+
+    /// The sections it is in, and its own name.
+    pub(super) fn place(&self) -> (&'static str, &'static str) {
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
+    }
+
+    /// Whether a file writes its value without quotes.
+    pub(super) fn is_number(&self) -> bool {
+        let mut values = Values::defaults();
+        (self.set)(&mut values, "5s").is_err() && (self.set)(&mut values, "5").is_ok()
+    }
+}
+
+/// A number of something.
+macro_rules! number {
+    ($name:literal, $about:literal, $least:literal..=$most:literal, $($field:ident).+) => {
+        Key {
+            name: $name,
+            about: $about,
+            example: None,
+            set: |values, text| {
+                values.$($field).+ = count(text, $least, $most)?;
+                Ok(())
+            },
+            show: |values| values.$($field).+.to_string(),
+        }
+    };
+}
+
+/// A period; shorter ones than the least are refused.
+macro_rules! period {
+    ($name:literal, $about:literal, $least:literal.., $($field:ident).+) => {
+        Key {
+            name: $name,
+            about: $about,
+            example: None,
+            set: |values, text| {
+                values.$($field).+ = period(text, Duration::from_millis($least))?;
+                Ok(())
+            },
+            show: |values| shown(values.$($field).+),
+        }
+    };
+}
+
+pub(super) const STORE: &str = "store";
+pub(super) const LATENESS: &str = "tape.lateness";
+pub(super) const BATCH_SIZE: &str = "pipeline.batch_size";
+
+/// All of them, in the order of the sample file.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: STORE,
+        about: "Where the data is: sqlite://FILE, postgres://user@host/database, or memory: for nothing that lasts. A \
+                path that is not absolute is looked for from the folder of this file",
+        example: Some("sqlite://market.db"),
+        set: |values, text| {
+            // What is wrong is said without the text, which may hold a password.
+            values.store = Some(text.parse().map_err(|error: crate::OpenError| error.to_string())?);
+            Ok(())
+        },
+        show: |values| values.store.as_ref().map(ToString::to_string).unwrap_or_default(),
+    },
+    Key {
+        name: "default_exchange",
+        about: "The venue of a symbol that names none, as in ETH/USDT",
+        example: None,
+        set: |values, text| {
+            values.provider.default_exchange =
+                Exchange::try_new(text).map_err(|violations| violations.to_string())?;
+            Ok(())
+        },
+        show: |values| values.provider.default_exchange.to_string(),
+    },
+    number!(
+        "provider.max_limit",
+        "Most candles of a timeframe, and most points of an order book, in one answer; a frame has 100 unless asked otherwise",
+        100..=1_000_000,
+        provider.max_limit
+    ),
+    period!("provider.max_context_window", "Longest context window", 1.., provider.max_context_window),
+    period!(
+        "provider.stale_after",
+        "How far the clock may lie behind the wall clock before an answer for now is marked stale",
+        0..,
+        provider.stale_after
+    ),
+    number!(
+        "pipeline.batch_size",
+        "Rows of an instrument that make a batch due; what is stored does not depend on it. `onetape replay` uses 5000 \
+         unless it is set",
+        1..=100_000,
+        pipeline.batch_size
+    ),
+    period!(
+        "pipeline.flush_interval",
+        "Age at which rows are written even if they are fewer",
+        1..,
+        pipeline.flush_interval
+    ),
+    number!(
+        "pipeline.max_pending_rows",
+        "Rows that may wait for the store; beyond it the feed is held back",
+        1..=10_000_000,
+        pipeline.max_pending_rows
+    ),
+    number!(
+        "pipeline.max_pending_quarantine",
+        "Refused records that may wait for the store; beyond it the feed is held back",
+        1..=1_000_000,
+        pipeline.max_pending_quarantine
+    ),
+    period!(
+        "pipeline.retry_for",
+        "How long a failing store is retried before the pipeline gives up",
+        0..,
+        pipeline.retry_for
+    ),
+    period!(
+        "pipeline.first_retry_pause",
+        "First pause between retries; later ones double, up to max_retry_pause",
+        1..,
+        pipeline.first_retry_pause
+    ),
+    period!("pipeline.max_retry_pause", "Longest pause between retries", 1.., pipeline.max_retry_pause),
+    number!(
+        "pipeline.restore_candles",
+        "Closed candles of each timeframe read back from the store when an instrument starts",
+        1..=10_000,
+        pipeline.restore_candles
+    ),
+    number!("pipeline.feed_chunk", "Events taken from a feed at once", 1..=100_000, pipeline.feed_chunk),
+    period!(
+        "pipeline.import_interval",
+        "How often the store is asked for imports that wait to be taken in",
+        1_000..,
+        pipeline.import_interval
+    ),
+    Key {
+        name: LATENESS,
+        about: "How late a trade of a tape may come before its candle is closed without it; the venue's own unless it is set",
+        example: Some("500ms"),
+        set: |values, text| {
+            values.lateness = Some(period(text, Duration::ZERO)?);
+            Ok(())
+        },
+        show: |values| values.lateness.map(shown).unwrap_or_default(),
+    },
+    #[cfg(feature = "timescale")]
+    number!(
+        "pools.reader.max_connections",
+        "Most connections of readers",
+        1..=1_000,
+        pools.reader.max_connections
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.reader.acquire_timeout",
+        "How long a read waits for a connection; 0s: for ever, as in all periods of pools",
+        0..,
+        pools.reader.acquire_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.reader.statement_timeout",
+        "How long a statement may take",
+        0..,
+        pools.reader.statement_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.reader.lock_timeout",
+        "How long a statement may wait for a lock",
+        0..,
+        pools.reader.lock_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.reader.idle_in_transaction_timeout",
+        "How long the reader of a stream may think about a page",
+        0..,
+        pools.reader.idle_in_transaction_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    number!(
+        "pools.writer.max_connections",
+        "Most connections of writers",
+        1..=1_000,
+        pools.writer.max_connections
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.writer.acquire_timeout",
+        "How long a write waits for a connection",
+        0..,
+        pools.writer.acquire_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.writer.statement_timeout",
+        "How long a statement may take",
+        0..,
+        pools.writer.statement_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.writer.lock_timeout",
+        "How long a statement may wait for a lock",
+        0..,
+        pools.writer.lock_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.writer.idle_in_transaction_timeout",
+        "How long a transaction may do nothing",
+        0..,
+        pools.writer.idle_in_transaction_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    number!(
+        "pools.admin.max_connections",
+        "Most connections of administration",
+        1..=1_000,
+        pools.admin.max_connections
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.admin.acquire_timeout",
+        "How long administration waits for a connection",
+        0..,
+        pools.admin.acquire_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.admin.statement_timeout",
+        "How long a statement may take",
+        0..,
+        pools.admin.statement_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.admin.lock_timeout",
+        "How long a statement may wait for a lock",
+        0..,
+        pools.admin.lock_timeout
+    ),
+    #[cfg(feature = "timescale")]
+    period!(
+        "pools.admin.idle_in_transaction_timeout",
+        "How long a transaction may do nothing",
+        0..,
+        pools.admin.idle_in_transaction_timeout
+    ),
+];
+
+/// Rules that two settings have together.
+pub(super) fn check(values: &Values) -> Result<(), (&'static str, String)> {
+    let pipeline = &values.pipeline;
+    if pipeline.max_retry_pause < pipeline.first_retry_pause {
+        let reason =
+            format!("must be at least pipeline.first_retry_pause, {}", shown(pipeline.first_retry_pause));
+        return Err(("pipeline.max_retry_pause", reason));
+    }
+    Ok(())
+}
