@@ -11,7 +11,9 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tape = Onetape::open("memory:").await?;
-//! # let mut minutes = tape.subscribe("ETH/USDT", Cadence::Closes(Timeframe::M1))?;
+//!
+//! // Subscribe: a frame whenever a minute closes from now on.
+//! let mut minutes = tape.subscribe("ETH/USDT", Cadence::Closes(Timeframe::M1))?;
 //!
 //! // Ingest: trades and books of a feed of your own, candles of a venue that has nothing else, or a recorded tape by
 //! // `tape.ingestion().run(&mut feed)`. What is taken in is in the next answer, and soon after in the store.
@@ -52,8 +54,7 @@
 //! let request = Request { limit: 5, fill: FillPolicy::Flat, ..Request::at(now.as_of) };
 //! assert_eq!(tape.provider().inference(&instrument, &request).await?.ohlcv_1s.closed().len(), 5);
 //!
-//! // Subscribe (before the market moves): a frame whenever a minute closes. It is the frame of that instant ever after.
-//! // let mut minutes = tape.subscribe("ETH/USDT", Cadence::Closes(Timeframe::M1))?;
+//! // What a subscriber was shown live is the frame of that instant ever after.
 //! if let Some(live) = minutes.next().await {
 //!     let live = live?.frame;
 //!     let later = tape.get_inference_data("ETH/USDT", Some(live.as_of), Duration::from_secs(300)).await?;

@@ -21,7 +21,7 @@ fn messages() -> Vec<FeedMessage> {
     let market = SimulatedMarket {
         seconds: 130,
         levels: 20,
-        quiet: vec![40..44],
+        quiet: Vec::from_iter(std::iter::once(40..44)),
         ..SimulatedMarket::new(instrument(), 18)
     };
     faults::late_trades(market.messages(), 18, 20, 9_000)

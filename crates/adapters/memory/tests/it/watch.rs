@@ -26,7 +26,7 @@ fn messages() -> Vec<FeedMessage> {
         seconds: 90,
         levels: 3,
         trades_per_second: 3,
-        quiet: vec![20..25],
+        quiet: Vec::from_iter(std::iter::once(20..25)),
         ..Market::new(instrument(), 9)
     };
     faults::late_trades(market.messages(), 9, 60, 8_000)
