@@ -27,7 +27,7 @@ use imports::{
 use numbers::loaded_numbers_come_back_exactly;
 
 use super::data::{
-    ALL, MIDNIGHT, at, batch, candle, clock_at, eth, instants, instrument, market, price, size, trade, write,
+    ALL, MIDNIGHT, at, batch, candle, clock_at, eth, instants, instrument, market, trade, write,
 };
 use super::frames::{query, same_parts};
 use super::{Case, Verdict, case, ensure, same, same_dump};
@@ -372,7 +372,7 @@ async fn refused_records_come_in_the_order_of_writing(store: Arc<dyn MarketStore
         received_at: (number % 2 == 0).then(|| at(5_000 - number)),
         instrument: (number % 3 == 0).then(eth),
         ..QuarantinedRecord::new(
-            &format!("tape:{number}"),
+            format!("tape:{number}"),
             Violations::one("trade.price", "NaN", "must be positive"),
             b"payload",
         )
