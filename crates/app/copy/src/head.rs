@@ -29,7 +29,7 @@ impl Head {
         let imports = store.imports(instrument).await?;
         let head = Self { clock, expiry, imports };
         Ok(match head.issued() {
-            Some(issued) => head.as_of(issued),
+            Some(issued) => head.known_at(issued),
             None => head,
         })
     }
@@ -40,7 +40,7 @@ impl Head {
     }
 
     /// Imports that were taken in later still waited then.
-    pub(crate) fn as_of(mut self, instant: Timestamp) -> Self {
+    pub(crate) fn known_at(mut self, instant: Timestamp) -> Self {
         for import in &mut self.imports {
             if matches!(import.place, Place::At(stamp) if stamp > instant) {
                 import.place = Place::Waiting;

@@ -244,7 +244,7 @@ impl Loading<'_> {
         let Self { sides, instrument, head, imports } = self;
         let now = Head::read(sides.source, instrument).await.map_err(|error| sides.source_failed(error))?;
         let now = match head.issued() {
-            Some(issued) => now.as_of(issued),
+            Some(issued) => now.known_at(issued),
             None => now,
         };
         if now.expiry != head.expiry || head.imports.iter().any(|import| !now.imports.contains(import)) {

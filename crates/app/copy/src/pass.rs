@@ -210,7 +210,7 @@ impl Scan<'_, '_, '_> {
             };
             checksum.add(&columns);
             self.meter.rows += 1;
-            if self.meter.rows % SHOW_EVERY == 0 {
+            if self.meter.rows.is_multiple_of(SHOW_EVERY) {
                 self.show(*first.get_or_insert(row.time()), row.time());
             }
             if self.pass.into.is_some() {

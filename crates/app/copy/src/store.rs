@@ -106,7 +106,7 @@ async fn verify_instrument(
     let earlier = if head.issued() <= there.issued() { head.clock.clone() } else { there.clock.clone() };
     let same_clock = head.issued() == there.issued();
     let as_of = |head: Head| match &earlier {
-        Some(clock) if !same_clock => Head { clock: Some(clock.clone()), ..head.as_of(clock.issued) },
+        Some(clock) if !same_clock => Head { clock: Some(clock.clone()), ..head.known_at(clock.issued) },
         _ => head,
     };
     let (head, there) = (as_of(head), as_of(there));

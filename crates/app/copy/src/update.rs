@@ -71,7 +71,7 @@ async fn refuse_other_past(
     before: Timestamp,
     meter: &mut Meter<'_>,
 ) -> Result<(), CopyError> {
-    let mut then = Head { clock: there.clock.clone(), ..head.clone() }.as_of(before);
+    let mut then = Head { clock: there.clock.clone(), ..head.clone() }.known_at(before);
     // Those that are new are not the target's past.
     then.imports.retain(|import| there.imports.iter().any(|other| other.id == import.id));
     meter.pass(Step::Comparing, 0.0, 0.25);

@@ -372,7 +372,7 @@ async fn refused_records_come_in_the_order_of_writing(store: Arc<dyn MarketStore
         received_at: (number % 2 == 0).then(|| at(5_000 - number)),
         instrument: (number % 3 == 0).then(eth),
         ..QuarantinedRecord::new(
-            &format!("tape:{number}"),
+            format!("tape:{number}"),
             Violations::one("trade.price", "NaN", "must be positive"),
             b"payload",
         )

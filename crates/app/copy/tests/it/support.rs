@@ -135,7 +135,7 @@ pub(crate) async fn fill(store: &dyn MarketStore) -> Recording {
     let record = |number: i64| QuarantinedRecord {
         instrument: (number % 2 == 0).then(eth),
         ..QuarantinedRecord::new(
-            &format!("tape:{number}"),
+            format!("tape:{number}"),
             Violations::one("trade.price", "NaN", "must be positive"),
             b"payload",
         )
