@@ -5,14 +5,14 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onetape_arrow::Decimals;
 use onetape_arrow::files::Options;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::Knowledge;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::open::Onetape;
 
@@ -106,6 +106,7 @@ pub struct ExportSummary {
     /// Name of the table.
     pub table: String,
     /// The file or folder.
+    #[serde(serialize_with = "shown")]
     pub target: PathBuf,
     /// Number of files.
     pub files: u64,
@@ -119,6 +120,11 @@ pub struct ExportSummary {
     pub last: Option<Timestamp>,
     /// As of which instant each instrument was read.
     pub as_of: BTreeMap<String, Timestamp>,
+}
+
+/// A path for people and programs, whatever bytes it is of.
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl Onetape {

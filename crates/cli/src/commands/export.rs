@@ -93,6 +93,8 @@ fn files(args: &ExportArgs, table: ExportTable) -> Options {
 fn as_json(summary: &ExportSummary, export: &Export, seconds: f64) -> anyhow::Result<String> {
     let mut value = serde_json::to_value(summary)?;
     value["format"] = json!(export.files.format.as_str());
+    let text = export.files.format == Format::Csv;
+    value["decimals"] = json!(if text { "text" } else { export.decimals.as_str() });
     value["partition"] = json!(export.files.partition.as_str());
     value["seconds"] = json!(seconds);
     Ok(onetape::domain::canonical::to_string(&value)?)
