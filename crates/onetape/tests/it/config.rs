@@ -31,6 +31,7 @@ async fn a_store_is_opened_with_the_settings_of_a_file() {
     assert!(refused.to_string().contains("120"), "{refused}");
     tape.close(Duration::from_secs(10)).await.expect("closed");
 
+    let tape = Onetape::from_config(&config).await.expect("opened again");
     let stored = tape.stored(&[]).await.expect("stored");
     assert_eq!(stored.instruments.len(), 1);
     assert_eq!(stored.instruments[0].tables.iter().map(|table| table.extent.rows).sum::<u64>(), 1);

@@ -87,6 +87,7 @@ async fn a_file_goes_to_the_server_and_back() {
     let tape = Onetape::open(&first).await.expect("a file");
     history_and_live(&tape).await;
     tape.close(Duration::from_secs(10)).await.expect("closed");
+    let tape = Onetape::open(&first).await.expect("a file");
     let recording = troubled();
     recording.write(&**tape.store()).await.expect("written");
 
