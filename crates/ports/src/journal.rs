@@ -56,7 +56,7 @@ pub struct JournalRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalEvent {
     /// A message was accepted.
-    Message(FeedMessage),
+    Message(Box<FeedMessage>),
     /// This was the whole book.
     Book(FullBook),
     /// Imports were taken in.

@@ -96,7 +96,7 @@ impl Names {
         let (instrument, rules) = self.0.get(&number).cloned().ok_or(Unreadable::Nameless)?;
         let issued = body.option(Reader::time).ok_or(Unreadable::Unknown)?;
         let event = match kind {
-            MESSAGE => message::read(&mut body, &instrument).map(JournalEvent::Message),
+            MESSAGE => message::read(&mut body, &instrument).map(Box::new).map(JournalEvent::Message),
             BOOK => message::read_book(&mut body).map(JournalEvent::Book),
             TAKEN_IN => body.json::<Vec<Import>>().map(JournalEvent::TakenIn),
             END_OF_FEED => Some(JournalEvent::EndOfFeed),

@@ -2,6 +2,7 @@
 //! tables are those of a run that nobody disturbed.
 //!
 //! `ONETAPE_KILLS=200 cargo nextest run -p onetape-cli -E 'test(journaled)'` kills more often.
+#![expect(clippy::print_stdout, reason = "a child process tells its parent")]
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read as _};

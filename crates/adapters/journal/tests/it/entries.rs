@@ -125,7 +125,7 @@ proptest! {
             instrument: instrument(),
             rules: VenueRules::BINANCE_SPOT,
             issued: message.sent_at,
-            event: JournalEvent::Message(message),
+            event: JournalEvent::Message(Box::new(message)),
         }).collect();
         prop_assert_eq!(records, expected);
     }

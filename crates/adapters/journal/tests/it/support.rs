@@ -54,7 +54,7 @@ pub(crate) async fn read_back(folder: &Path) -> (Vec<JournalRecord>, JournalReco
 
 pub(crate) fn messages_of(records: Vec<JournalRecord>) -> Vec<FeedMessage> {
     let message = |record: JournalRecord| match record.event {
-        JournalEvent::Message(message) => Some(message),
+        JournalEvent::Message(message) => Some(*message),
         _ => None,
     };
     records.into_iter().filter_map(message).collect()
