@@ -14,6 +14,7 @@ const UNWANTED: &[&str] = &[
     "onetape-timescale",
     "onetape-exchanges",
     "onetape-journal",
+    "onetape-copy",
 ];
 
 /// What the smallest build has and should not, in words.

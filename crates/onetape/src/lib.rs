@@ -98,6 +98,7 @@ mod admin;
 pub mod arrow;
 #[cfg(feature = "config")]
 pub mod config;
+#[cfg(feature = "copy")]
 mod copy;
 mod error;
 #[cfg(feature = "export")]
@@ -117,6 +118,7 @@ pub use admin::{
 pub use admin::{Examined, Maintenance, doctor};
 #[cfg(feature = "config")]
 pub use config::Config;
+#[cfg(feature = "copy")]
 pub use copy::{
     CopiedInstrument, CopyError, CopyFailure, CopyOptions, CopyReport, Difference, Outcome as CopyOutcome,
     Progress as CopyMoment, Step as CopyStep, Verification, copy, verify_copy,

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod due;
 mod error;
 mod imports;
 mod journal;

@@ -2,7 +2,7 @@
 mod books;
 #[cfg(all(feature = "config", feature = "sqlite"))]
 mod config;
-#[cfg(all(feature = "sqlite", feature = "timescale"))]
+#[cfg(all(feature = "copy", feature = "sqlite", feature = "timescale"))]
 mod copy;
 #[cfg(feature = "export")]
 mod exports;
