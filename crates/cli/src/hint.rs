@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use onetape::config::ConfigError;
 use onetape::domain::violation::Violations;
@@ -65,13 +66,15 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<IngestError>() {
         return ingest(error).map(str::to_owned);
     }
-    if let Some(error) = cause.downcast_ref::<StoreError>() {
+    let shared = cause.downcast_ref::<Arc<StoreError>>().map(|error| &**error);
+    if let Some(error) = cause.downcast_ref::<StoreError>().or(shared) {
         return Some(onetape::hint_of(error.kind()).to_owned());
     }
     if let Some(error) = cause.downcast_ref::<std::io::Error>() {
         return Some(io(error.kind()).to_owned());
     }
-    if let Some(FeedError { source, .. }) = cause.downcast_ref() {
+    let shared = cause.downcast_ref::<Arc<FeedError>>().map(|error| &**error);
+    if let Some(FeedError { source, .. }) = cause.downcast_ref().or(shared) {
         let io = source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
         if let Some(error) = io.filter(|error| error.kind() == ErrorKind::NotFound) {
             return Some(self::io(error.kind()).to_owned());

@@ -98,8 +98,19 @@ impl OpenError {
             Self::Journal(_) => "give the journal a folder that this process alone may write",
             #[cfg(feature = "journal")]
             Self::Recovery(_) => "see that the store works, then open it again with the same journal",
+            Self::Store { store, source } if store.starts_with("sqlite:") => hint_of_file(source.kind()),
             Self::Store { source, .. } => hint_of(source.kind()),
         }
+    }
+}
+
+/// The same of a file: there is no server to look at, and no role.
+fn hint_of_file(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::Connection | StoreErrorKind::Permission | StoreErrorKind::Invalid => {
+            "the file's folder must be there, and both must be writable (`ls -ld` shows it); or name another file"
+        }
+        other => hint_of(other),
     }
 }
 

@@ -75,6 +75,8 @@
 //! - Prices and sizes are exact ([`Price`](prelude::Price), [`Quantity`](prelude::Quantity), text on the way in).
 //! - Errors are enums to match on: [`OpenError`], [`IngestError`](prelude::IngestError),
 //!   [`ProviderError`](prelude::ProviderError) and, behind them, [`StoreError`](prelude::StoreError) with its kind.
+//! - Trades that are pushed long after their time are stamped at most 5 s after it
+//!   ([`VenueRules::stamp_lead_limit`](domain::venue::VenueRules)), and a candle closes with the first message past its end.
 //! - A failed write is retried for minutes before anything is reported, and a feed is held back meanwhile: see
 //!   [`PipelineConfig`](prelude::PipelineConfig).
 //!
@@ -86,8 +88,13 @@
 //! | `timescale` | the TimescaleDB store |
 //! | `exchanges` | parsers of venues, tapes of recorded messages; compiles zstd |
 //! | `indicators` | RSI, MACD and Bollinger Bands, which are null without it |
+//! | `journal` | what is taken in survives a crash: `Builder::journal` |
+//! | `config` | settings from a file and the environment, `Onetape::open_default` |
+//! | `copy` | copies between stores, proven equal |
+//! | `arrow` | tables and frames as Arrow record batches |
+//! | `export` | Parquet, Arrow and CSV files; compiles zstd |
 //!
-//! All are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
+//! All but the last two are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
 //!
 //! Runnable examples are in `examples/` of the repository, what may change between versions in `docs/SEMVER.md`.
 

@@ -110,7 +110,8 @@ async fn maintenance(connection: &mut SqliteConnection, now: Timestamp) -> Resul
             "maintenance",
             last.map_or_else(|| "it never ran".to_owned(), |last| format!("it last ran at {last}")),
             "rows are kept for longer than the settings say, and the file grows",
-            "run `onetape maintain` every day",
+            "run `onetape maintain` every day; it drops what is older, counted from now, than the settings say (below, under \
+             retention), so keep more first by `onetape db setup --settings FILE` where the market is an old one",
         ),
     })
 }

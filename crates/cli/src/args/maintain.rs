@@ -6,6 +6,7 @@ use super::StoreArg;
 use super::values::{parse_listener, parse_pause};
 
 #[derive(Debug, Args)]
+#[command(after_help = AFTER)]
 pub(crate) struct MaintainArgs {
     #[command(flatten)]
     pub(crate) store: StoreArg,
@@ -19,3 +20,7 @@ pub(crate) struct MaintainArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+const AFTER: &str = "\
+What is dropped is gone. Ages count from now, so of an old tape everything but the coarse candles goes by the default
+settings. `onetape db settings` shows how long rows are kept; `onetape db setup --settings FILE` changes it.";

@@ -12,7 +12,7 @@ use onetape::prelude::*;
 use onetape::{Export, ExportSummary, ExportTable};
 use serde_json::json;
 
-use crate::args::export::{ExportArgs, TableName};
+use crate::args::export::{ExportArgs, PartitionName, TableName};
 use crate::context::Context;
 use crate::output::say;
 use progress::Progress;
@@ -62,6 +62,12 @@ fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<Export> {
         TableName::Imbalances => ExportTable::Imbalances,
         TableName::Coverage => ExportTable::Coverage,
     };
+    if args.format.is_none() && Format::of_name(&args.out).is_none() && is_named_otherwise(args) {
+        let path = args.out.display();
+        anyhow::bail!(
+            "{path} ends with no known kind of file: end it with .parquet, .arrow or .csv, or give --format"
+        );
+    }
     let candles = matches!(table, ExportTable::Candles(_) | ExportTable::CandleVersions(_));
     if !candles && args.timeframe.is_some() {
         anyhow::bail!("{table} have no timeframe: leave --timeframe out");
@@ -75,6 +81,11 @@ fn export(args: &ExportArgs, context: &Context) -> anyhow::Result<Export> {
         decimals: args.decimals.into(),
         ..Export::new(table, files(args, table))
     })
+}
+
+/// Whether the path names a file of another kind; folders may have dots.
+fn is_named_otherwise(args: &ExportArgs) -> bool {
+    args.out.extension().is_some() && !args.out.is_dir() && args.partition == PartitionName::None
 }
 
 /// Where to, and how.
