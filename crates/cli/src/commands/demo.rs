@@ -46,6 +46,7 @@ pub(crate) async fn run(args: DemoArgs, context: Context) -> anyhow::Result<u64>
             ObjectFormat::Table => frame::print(&shown)?,
         }
     }
+    tape.store().close().await;
     let Some(first) = summary.clocks.keys().next() else {
         let empty = anyhow::anyhow!("the tape names no instrument, so there is no frame to show");
         return Err(hinted(empty, "see that --market fits the tape: spot, usdm or coinm"));

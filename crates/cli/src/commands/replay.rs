@@ -32,6 +32,8 @@ pub(crate) async fn run(args: ReplayArgs, context: Context) -> anyhow::Result<u6
     let mut feed = open(args.files, &args.tape, &context.config, args.json)?;
     let tape = context.open_to_write().await?;
     let result = ingest(&tape, &mut feed).await;
+    // So that a file is one file again.
+    tape.store().close().await;
     let lines = feed.inner.stats();
     let seconds = feed.progress.finish();
     let summary = result?;

@@ -16,8 +16,10 @@ use crate::micros::Micros;
 use crate::session::Session;
 use crate::store::TimescaleStore;
 
-/// `unique_violation`.
+/// `unique_violation`: a row is there already.
 const IS_THERE: &str = "23505";
+/// `feature_not_supported`: a server without COPY, such as TimescaleDB as WebAssembly.
+const NO_COPY: &str = "0A000";
 
 pub(super) async fn begin(connection: &mut PgConnection, load: &Load) -> Result<(), StoreError> {
     let Load { instrument, issued: wanted } = load;
@@ -80,7 +82,7 @@ pub(super) async fn rows(
     rows: &LoadRows,
 ) -> Result<(), StoreError> {
     match once(store, instrument, rows, How::Copy).await {
-        Err(error) if is_there(&error) => once(store, instrument, rows, How::Insert).await,
+        Err(error) if wants_insert(&error) => once(store, instrument, rows, How::Insert).await,
         outcome => outcome,
     }
 }
@@ -94,8 +96,8 @@ enum How {
     Insert,
 }
 
-fn is_there(error: &StoreError) -> bool {
-    answer(error).is_some_and(|error| error.code().as_deref() == Some(IS_THERE))
+fn wants_insert(error: &StoreError) -> bool {
+    answer(error).is_some_and(|error| matches!(error.code().as_deref(), Some(IS_THERE | NO_COPY)))
 }
 
 /// One transaction.
