@@ -22,6 +22,8 @@ use onetape_ports::{ClockStore, FrameQuery, FrameStore, Knowledge, TapeStore};
 use onetape_sqlite::SqliteStore;
 use onetape_testkit::generator::history;
 use rust_decimal::Decimal;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, QueryBuilder, Sqlite};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -40,6 +42,7 @@ async fn main() -> Outcome<()> {
     let store = SqliteStore::open(&path).await?;
     for size in [100, 1_000, 10_000] {
         trades(&store, size).await?;
+        plain_rows(&path, size).await?;
     }
     let instrument: Instrument = "binance:BTC/USDT".parse()?;
     if store.flushed(&instrument).await?.is_none() {
@@ -47,8 +50,91 @@ async fn main() -> Outcome<()> {
     }
     println!("file: {} bytes", std::fs::metadata(&path)?.len());
     frames(&store, &instrument, days).await?;
+    frames_undecoded(&path, &instrument, days).await?;
     store.close().await;
     Ok(())
+}
+
+/// A connection with the settings of the store's.
+async fn connect(path: &str) -> Outcome<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-8192");
+    Ok(options.connect().await?)
+}
+
+/// The floor of writes: as many rows of the same columns into a table without rules, keys of others, versions or a clock.
+async fn plain_rows(path: &str, size: i64) -> Outcome<()> {
+    const COLUMNS: usize = 11;
+    let mut connection = connect(path).await?;
+    let table = format!("plain_{size}");
+    connection.execute(format!("DROP TABLE IF EXISTS {table}").as_str()).await?;
+    let columns = "instrument, time, sequence, idx, received, available, price, size, side, id, aggregate";
+    let make = format!(
+        "CREATE TABLE {table} ({columns}, PRIMARY KEY (instrument, time, sequence, idx)) WITHOUT ROWID"
+    );
+    connection.execute(make.as_str()).await?;
+    let mut micros = 0;
+    for part in 0..TRADES / size {
+        let ids: Vec<i64> = (part * size..(part + 1) * size).collect();
+        let begin = Instant::now();
+        let mut transaction = connection.begin().await?;
+        for ids in ids.chunks(32_000 / COLUMNS) {
+            let mut insert = QueryBuilder::<Sqlite>::new(format!("INSERT INTO {table} ({columns}) "));
+            insert.push_values(ids, |mut row, id| {
+                let time = START.plus(id * 10_000).micros();
+                row.push_bind(1_i64).push_bind(time).push_bind(*id).push_bind(0_i64);
+                row.push_bind(time + 9_000).push_bind(time + 10_000);
+                row.push_bind(format!("{}.{:02}", 65_000 + id % 99, id % 97))
+                    .push_bind(format!("0.{:05}", id % 99_999));
+                row.push_bind(i64::from(id % 3 == 0)).push_bind(id.to_string()).push_bind(None::<i64>);
+            });
+            insert.build().execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        micros += begin.elapsed().as_micros();
+    }
+    connection.execute(format!("DROP TABLE {table}").as_str()).await?;
+    println!("floor, plain rows, {size} a batch: {} rows/s", TRADES as u128 * 1_000_000 / micros);
+    Ok(connection.close().await?)
+}
+
+/// The floor of frames: their largest statement by itself, in no transaction, its answer not looked at.
+async fn frames_undecoded(path: &str, instrument: &Instrument, days: i64) -> Outcome<()> {
+    let mut connection = connect(path).await?;
+    let mut times = Vec::new();
+    for at in 0..FRAMES {
+        let as_of = instant(at, days);
+        let mut ask = sqlx::query(include_str!("../src/queries/frame.sql"))
+            .bind(instrument.exchange().as_str())
+            .bind(instrument.symbol().as_str())
+            .bind(as_of.micros())
+            .bind(as_of.micros());
+        for rows in [301_i64, 100, 500, 60] {
+            ask = ask.bind(rows);
+        }
+        for timeframe in Timeframe::ALL {
+            ask = ask.bind(timeframe.open_time(as_of).micros());
+        }
+        let begin = Instant::now();
+        std::hint::black_box(ask.fetch_optional(&mut connection).await?);
+        times.push(begin.elapsed().as_micros());
+    }
+    tell("floor, the statement alone", times);
+    Ok(connection.close().await?)
+}
+
+/// Random instants, the same for all who ask.
+fn instant(at: usize, days: i64) -> Timestamp {
+    START.plus((at as i64 * 7_919 * 131) % (days * 86_400) * SECOND + 700_000)
+}
+
+fn tell(what: &str, mut times: Vec<u128>) {
+    times.sort_unstable();
+    let at = |part: usize| times[times.len() * part / 100];
+    println!("{what}: p10 {} µs, p50 {} µs, p90 {} µs, p99 {} µs", at(10), at(50), at(90), at(99));
 }
 
 async fn trades(store: &SqliteStore, size: i64) -> Outcome<()> {
@@ -133,8 +219,7 @@ async fn fill(store: &SqliteStore, instrument: &Instrument, days: i64) -> Outcom
 async fn frames(store: &SqliteStore, instrument: &Instrument, days: i64) -> Outcome<()> {
     let mut times = Vec::new();
     for at in 0..FRAMES {
-        let second = (at as i64 * 7_919 * 131) % (days * 86_400);
-        let as_of = START.plus(second * SECOND + 700_000);
+        let as_of = instant(at, days);
         let query = FrameQuery {
             instrument: instrument.clone(),
             as_of,
@@ -145,9 +230,7 @@ async fn frames(store: &SqliteStore, instrument: &Instrument, days: i64) -> Outc
         std::hint::black_box(store.frame_parts(&query).await?);
         times.push(begin.elapsed().as_micros());
     }
-    times.sort_unstable();
-    let at = |part: usize| times[times.len() * part / 100];
-    println!("frames: p10 {} µs, p50 {} µs, p90 {} µs, p99 {} µs", at(10), at(50), at(90), at(99));
+    tell("frames", times);
     Ok(())
 }
 

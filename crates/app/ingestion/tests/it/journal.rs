@@ -112,15 +112,16 @@ async fn crashing(messages: &[FeedMessage], rules: VenueRules, seed: u64) -> (St
     while next < messages.len() {
         process.pipeline.ingest(&messages[next], rules).await.expect("taken in");
         next += 1;
+        let is_half_way = next == messages.len() / 2 && recovered == 0;
         match random.between(0, 200) {
-            0..4 => process.pipeline.flush().await.expect("written"),
-            4 => {
+            0..4 if !is_half_way => process.pipeline.flush().await.expect("written"),
+            4.. if random.between(0, 200) > 0 && !is_half_way => {}
+            _ => {
                 process = Process::start(&store, process.crash()).await;
                 recovered += process.recovery.records;
                 assert!(process.recovery.damage.is_empty(), "{:?}", process.recovery);
                 next -= usize::try_from(random.between(0, 10)).expect("few").min(next);
             }
-            _ => {}
         }
     }
     process.pipeline.end_of_feed().await.expect("ended");
@@ -128,7 +129,7 @@ async fn crashing(messages: &[FeedMessage], rules: VenueRules, seed: u64) -> (St
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn crashes_change_nothing(
@@ -142,7 +143,7 @@ proptest! {
             let want = undisturbed(&messages, RULES).await;
             let (got, recovered) = crashing(&messages, RULES, seed).await;
             prop_assert!(got == want, "{:?}", first_difference(&got, &want));
-            prop_assert!(recovered > 0 || seed % 2 == 0, "no crash had anything to give back");
+            prop_assert!(recovered > 0, "no crash had anything to give back");
             Ok(())
         })?;
     }
