@@ -3,6 +3,8 @@
 use onetape_domain::violation::Violations;
 use onetape_ports::{StoreError, StoreErrorKind};
 
+use crate::url::StoreUrl;
+
 /// A store that could not be opened or set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,7 +100,9 @@ impl OpenError {
             Self::Journal(_) => "give the journal a folder that this process alone may write",
             #[cfg(feature = "journal")]
             Self::Recovery(_) => "see that the store works, then open it again with the same journal",
-            Self::Store { store, source } if store.starts_with("sqlite:") => hint_of_file(source.kind()),
+            Self::Store { store, source } if matches!(store.parse(), Ok(StoreUrl::Sqlite(_))) => {
+                hint_of_file(source.kind())
+            }
             Self::Store { source, .. } => hint_of(source.kind()),
         }
     }
