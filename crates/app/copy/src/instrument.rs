@@ -98,15 +98,9 @@ pub(crate) async fn copy(
     let loading = Loading { sides, instrument, head: &head, imports };
     let done = if load.is_some() { loading.go_on(meter).await? } else { loading.begin(meter).await? };
     loading.finish(&done.manifest).await?;
-    Ok(CopiedInstrument {
-        instrument: instrument.clone(),
-        outcome: if load.is_some() { Outcome::Resumed } else { Outcome::Copied },
-        rows: done.manifest.rows(),
-        loaded: done.loaded,
-        parts: done.manifest.parts(),
-        skipped: done.skipped,
-        checksum: done.manifest.checksum(&head),
-    })
+    let outcome = if load.is_some() { Outcome::Resumed } else { Outcome::Copied };
+    let Done { manifest, loaded, skipped } = done;
+    Ok(CopiedInstrument::of((instrument, outcome), (&manifest, &head), loaded, skipped))
 }
 
 /// An instrument that the target has: it must be the same, or a part of the same.
@@ -120,15 +114,8 @@ async fn of_present(
     match there.issued().cmp(&head.issued()) {
         Ordering::Equal => {
             let manifest = compare(sides, instrument, head, there, meter, (0.0, 1.0)).await?;
-            Ok(CopiedInstrument {
-                instrument: instrument.clone(),
-                outcome: Outcome::Unchanged,
-                rows: manifest.rows(),
-                loaded: 0,
-                parts: manifest.parts(),
-                skipped: manifest.parts(),
-                checksum: manifest.checksum(head),
-            })
+            let unchanged = (instrument, Outcome::Unchanged);
+            Ok(CopiedInstrument::of(unchanged, (&manifest, head), 0, manifest.parts()))
         }
         Ordering::Less => update::update(sides, instrument, head, there, meter).await,
         Ordering::Greater => Err(CopyError::Ahead {
@@ -153,11 +140,9 @@ pub(crate) async fn compare(
     (from, to): (f64, f64),
 ) -> Result<Manifest, CopyError> {
     let half = (from + to) / 2.0;
-    let differences = differences(sides, instrument, head, there, meter, (from, half, to)).await?;
-    match differences {
-        Ok(manifest) => Ok(manifest),
-        Err(differences) => Err(CopyError::Differ { differences, resumable: false }),
-    }
+    let steps = [(Step::Comparing, from, half), (Step::Verifying, half, to)];
+    let compared = differences(sides, instrument, head, there, meter, steps).await?;
+    compared.map_err(|differences| CopyError::Differ { differences, resumable: false })
 }
 
 /// The checksums of both sides, or in what they differ.
@@ -167,12 +152,12 @@ pub(crate) async fn differences(
     head: &Head,
     there: &Head,
     meter: &mut Meter<'_>,
-    (from, half, to): (f64, f64, f64),
+    [of_source, of_target]: [(Step, f64, f64); 2],
 ) -> Result<Result<Manifest, Vec<Difference>>, CopyError> {
-    meter.pass(Step::Comparing, from, half);
+    meter.pass(of_source.0, of_source.1, of_source.2);
     let pass = everything(sides, instrument, head.issued(), &head.imports);
     let ours = sides.read_source(pass, meter).await?.manifest;
-    meter.pass(Step::Verifying, half, to);
+    meter.pass(of_target.0, of_target.1, of_target.2);
     let theirs = sides.read_target(Pass { imports: &there.imports, ..pass }, meter).await?;
     let mut differences = head.differences(there, instrument);
     differences.extend(ours.differences(&theirs, instrument));

@@ -4,7 +4,8 @@ use std::fmt;
 
 use onetape_domain::instrument::Instrument;
 
-use crate::manifest::Difference;
+use crate::head::Head;
+use crate::manifest::{Difference, Manifest};
 
 /// What was done with an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -49,6 +50,26 @@ pub struct CopiedInstrument {
     pub skipped: usize,
     /// Of everything there is of it; the same in any store.
     pub checksum: String,
+}
+
+impl CopiedInstrument {
+    /// What was done with an instrument whose rows and head both sides have; `skipped` parts were there before.
+    pub(crate) fn of(
+        (instrument, outcome): (&Instrument, Outcome),
+        (manifest, head): (&Manifest, &Head),
+        loaded: u64,
+        skipped: usize,
+    ) -> Self {
+        Self {
+            instrument: instrument.clone(),
+            outcome,
+            rows: manifest.rows(),
+            loaded,
+            parts: manifest.parts(),
+            skipped,
+            checksum: manifest.checksum(head),
+        }
+    }
 }
 
 /// A copy that was done.

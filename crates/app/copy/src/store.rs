@@ -14,7 +14,7 @@ use crate::error::CopyError;
 use crate::head::Head;
 use crate::instrument::{self, Sides, differences, shown};
 use crate::manifest::Difference;
-use crate::progress::{Meter, Progress};
+use crate::progress::{Meter, Progress, Step};
 use crate::records::Record;
 use crate::report::{CopyReport, Verification};
 
@@ -110,7 +110,8 @@ async fn verify_instrument(
         _ => head,
     };
     let (head, there) = (as_of(head), as_of(there));
-    match differences(sides, instrument, &head, &there, meter, (0.0, 0.5, 1.0)).await? {
+    let steps = [(Step::Comparing, 0.0, 0.5), (Step::Verifying, 0.5, 1.0)];
+    match differences(sides, instrument, &head, &there, meter, steps).await? {
         Ok(manifest) if same_clock => report.equal.push((instrument.clone(), manifest.checksum(&head))),
         Ok(_) => {}
         Err(found) => report.differences.extend(found),

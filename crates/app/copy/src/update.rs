@@ -8,12 +8,14 @@ use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::imported::{Import, NewImport, Place};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
-use onetape_ports::{BookQuery, CandleQuery, Knowledge, Selection, StoreError, SupersededQuery, TimeQuery};
+use onetape_ports::{
+    BookQuery, CandleQuery, Knowledge, RowStream, Selection, StoreError, SupersededQuery, TimeQuery,
+};
 
 use crate::error::CopyError;
 use crate::head::Head;
-use crate::instrument::{Sides, compare, everything, shown};
-use crate::pass::{Pass, imported};
+use crate::instrument::{Sides, compare, differences, shown};
+use crate::pass::imported;
 use crate::progress::{Meter, Step};
 use crate::report::{CopiedInstrument, Outcome};
 
@@ -51,15 +53,7 @@ pub(crate) async fn update(
     sides.target.append(&batch, Some(before)).await.map_err(|error| sides.target_failed(error))?;
     let there = Head::read(sides.target, instrument).await.map_err(|error| sides.target_failed(error))?;
     let manifest = compare(sides, instrument, head, &there, meter, (0.5, 1.0)).await?;
-    Ok(CopiedInstrument {
-        instrument: instrument.clone(),
-        outcome: Outcome::Updated,
-        rows: manifest.rows(),
-        loaded,
-        parts: manifest.parts(),
-        skipped: 0,
-        checksum: manifest.checksum(head),
-    })
+    Ok(CopiedInstrument::of((instrument, Outcome::Updated), (&manifest, head), loaded, 0))
 }
 
 /// The target must be what the source was at the target's clock.
@@ -74,14 +68,9 @@ async fn refuse_other_past(
     let mut then = Head { clock: there.clock.clone(), ..head.clone() }.known_at(before);
     // Those that are new are not the target's past.
     then.imports.retain(|import| there.imports.iter().any(|other| other.id == import.id));
-    meter.pass(Step::Comparing, 0.0, 0.25);
-    let pass = everything(sides, instrument, Some(before), &then.imports);
-    let ours = sides.read_source(pass, meter).await?.manifest;
-    meter.pass(Step::Comparing, 0.25, 0.5);
-    let theirs = sides.read_target(Pass { imports: &there.imports, ..pass }, meter).await?;
-    let mut differences = then.differences(there, instrument);
-    differences.extend(ours.differences(&theirs, instrument));
-    if differences.is_empty() { Ok(()) } else { Err(CopyError::Differ { differences, resumable: false }) }
+    let steps = [(Step::Comparing, 0.0, 0.25), (Step::Comparing, 0.25, 0.5)];
+    let compared = differences(sides, instrument, &then, there, meter, steps).await?;
+    compared.map(drop).map_err(|differences| CopyError::Differ { differences, resumable: false })
 }
 
 /// Brings imports that the target lacks, and says which of those that wait there were taken in since.
@@ -130,15 +119,6 @@ impl Delta<'_> {
         let mut changes = Changes::default();
         let Some(candles) = self.candles().await? else { return Ok(None) };
         changes.candles = candles;
-        let mut trades = source.stream_trades(query.clone());
-        while let Some(row) = trades.try_next().await? {
-            if row.available_at > self.before {
-                changes.trades.push(row);
-            }
-            if is_full(&changes) {
-                return Ok(None);
-            }
-        }
         let books = BookQuery {
             instrument: self.instrument.clone(),
             selection: query.selection,
@@ -146,34 +126,54 @@ impl Delta<'_> {
             last_of_minute: false,
             superseded_partials: true,
         };
-        let mut books = source.stream_books(books);
-        while let Some(row) = books.try_next().await? {
-            if row.available_at() > self.before {
-                changes.books.push(row);
+        // One after the other: none is begun once there is too much.
+        let is_whole = self
+            .add(
+                &mut changes,
+                source.stream_trades(query.clone()),
+                |row| row.available_at,
+                |to| &mut to.trades,
+            )
+            .await?
+            && self
+                .add(&mut changes, source.stream_books(books), |row| row.available_at(), |to| &mut to.books)
+                .await?
+            && self
+                .add(
+                    &mut changes,
+                    source.stream_imbalances(query.clone()),
+                    |row| row.available_at,
+                    |to| &mut to.imbalances,
+                )
+                .await?
+            && self
+                .add(
+                    &mut changes,
+                    source.stream_coverage(query),
+                    |row| row.available_at,
+                    |to| &mut to.coverage,
+                )
+                .await?;
+        Ok(is_whole.then_some(changes))
+    }
+
+    /// Adds the rows of a stream that became known since; false where there are more than one batch may hold.
+    async fn add<T>(
+        &self,
+        changes: &mut Changes,
+        mut rows: RowStream<'_, T>,
+        known_from: impl Fn(&T) -> Timestamp,
+        of: impl Fn(&mut Changes) -> &mut Vec<T>,
+    ) -> Result<bool, StoreError> {
+        while let Some(row) = rows.try_next().await? {
+            if known_from(&row) > self.before {
+                of(changes).push(row);
             }
-            if is_full(&changes) {
-                return Ok(None);
+            if is_full(changes) {
+                return Ok(false);
             }
         }
-        let mut imbalances = source.stream_imbalances(query.clone());
-        while let Some(row) = imbalances.try_next().await? {
-            if row.available_at > self.before {
-                changes.imbalances.push(row);
-            }
-            if is_full(&changes) {
-                return Ok(None);
-            }
-        }
-        let mut coverage = source.stream_coverage(query);
-        while let Some(row) = coverage.try_next().await? {
-            if row.available_at > self.before {
-                changes.coverage.push(row);
-            }
-            if is_full(&changes) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(changes))
+        Ok(true)
     }
 
     /// All new versions, in the order in which they became known.
