@@ -18,6 +18,7 @@ use onetape_ports::store::RowStream;
 use onetape_ports::{ArchiveStore, Load, LoadEnd, LoadRows, StoreError, StoreErrorKind, SupersededQuery};
 use sqlx::PgConnection;
 
+use crate::clocks;
 use crate::error::failed;
 use crate::imports;
 use crate::micros::Micros;
@@ -32,7 +33,7 @@ const BEGIN_LONG: &str = "BEGIN; SET LOCAL statement_timeout = 0";
 #[async_trait]
 impl ArchiveStore for TimescaleStore {
     async fn archived(&self) -> Result<BTreeSet<Instrument>, StoreError> {
-        read::instruments(self).await
+        clocks::instruments(self, READ, include_str!("queries/archive/instruments.sql")).await
     }
 
     fn stream_superseded(&self, query: SupersededQuery) -> RowStream<'_, SupersededCandle> {

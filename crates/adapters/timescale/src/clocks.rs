@@ -54,13 +54,20 @@ impl ClockStore for TimescaleStore {
     }
 
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let rows: Vec<(String, String)> = sqlx::query_as(include_str!("queries/instruments.sql"))
-            .fetch_all(session.connection()?)
-            .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);
-        rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(READ))
+        instruments(self, READ, include_str!("queries/instruments.sql")).await
     }
+}
+
+/// Instruments as a statement gives them: exchange and symbol.
+pub(crate) async fn instruments(
+    store: &TimescaleStore,
+    operation: &'static str,
+    sql: &'static str,
+) -> Result<BTreeSet<Instrument>, StoreError> {
+    let mut session = Session::single(store.readers(), operation).await?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as(sql).fetch_all(session.connection()?).await.map_err(failed(operation))?;
+    session.commit().await?;
+    let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);
+    rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(operation))
 }

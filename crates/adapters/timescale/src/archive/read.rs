@@ -1,10 +1,7 @@
-//! Replaced versions and refused records as streams, and which instruments there are.
-
-use std::collections::BTreeSet;
+//! Replaced versions and refused records as streams.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use onetape_domain::candle::SupersededCandle;
-use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::violation::Violation;
 use onetape_ports::store::RowStream;
@@ -27,17 +24,6 @@ use crate::store::TimescaleStore;
 /// A refused record with its number.
 type NumberedRow =
     (String, Option<String>, Option<String>, Json<Vec<Violation>>, String, i64, Option<Micros>, i64);
-
-pub(super) async fn instruments(store: &TimescaleStore) -> Result<BTreeSet<Instrument>, StoreError> {
-    let mut session = Session::single(store.readers(), READ).await?;
-    let rows: Vec<(String, String)> = sqlx::query_as(include_str!("../queries/archive/instruments.sql"))
-        .fetch_all(session.connection()?)
-        .await
-        .map_err(failed(READ))?;
-    session.commit().await?;
-    let instrument = |(exchange, symbol): (String, String)| Instrument::try_new(&exchange, &symbol);
-    rows.into_iter().map(instrument).collect::<Result<_, _>>().map_err(broken_row(READ))
-}
 
 pub(super) fn superseded(store: &TimescaleStore, query: SupersededQuery) -> RowStream<'_, SupersededCandle> {
     let SupersededQuery { instrument, timeframe, range, as_of } = query;
