@@ -10,32 +10,85 @@ use onetape::ports::WallClock;
 /// Bytes between two looks at the clock.
 const LOOK_EVERY: u64 = 64 << 10;
 /// Time between two log lines.
-const LOG_EVERY: Duration = Duration::from_secs(5);
+const LOG_EVERY: f64 = 5.0;
 
-/// Shows how far reading has come.
+/// What all kinds of progress have: the bar, where there is a terminal for it, and the time.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Watch {
     bar: Option<ProgressBar>,
     clock: onetape::memory::SystemClock,
     started: i64,
-    logged: i64,
-    looked: u64,
+    logged: f64,
 }
 
-impl Progress {
-    /// Starts; `quiet` shows nothing at all.
-    pub(crate) fn start(total: Option<u64>, quiet: bool) -> Self {
+/// Where to show how far it is.
+pub(crate) enum Show<'a> {
+    /// On the bar.
+    Bar(&'a ProgressBar),
+    /// In the log, where a line is due.
+    Log,
+}
+
+impl Watch {
+    /// Starts; `quiet` has no bar.
+    pub(crate) fn start(quiet: bool, template: &str, bar: impl FnOnce() -> ProgressBar) -> Self {
         let clock = onetape::memory::SystemClock::default();
         let started = clock.monotonic_micros();
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-            let template = "{bar:30} {percent:>3} % of {total_bytes}, {msg}, {bytes_per_sec}, {eta} left";
+            let bar = bar();
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar
         });
-        Self { bar, clock, started, logged: started, looked: 0 }
+        Self { bar, clock, started, logged: 0.0 }
+    }
+
+    /// Where to show what there is after so many seconds, if anywhere.
+    pub(crate) fn show(&mut self, seconds: f64) -> Option<Show<'_>> {
+        if let Some(bar) = &self.bar {
+            return Some(Show::Bar(bar));
+        }
+        let is_due = seconds - self.logged >= LOG_EVERY;
+        if is_due {
+            self.logged = seconds;
+        }
+        is_due.then_some(Show::Log)
+    }
+
+    /// Since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        let elapsed = self.clock.monotonic_micros() - self.started;
+        Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
+    }
+
+    /// Takes the bar away; returns the seconds it took.
+    pub(crate) fn finish(self) -> f64 {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.seconds()
+    }
+}
+
+/// So many in so many seconds, a second.
+pub(crate) fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+/// Shows how far reading has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    watch: Watch,
+    looked: u64,
+}
+
+impl Progress {
+    /// Starts; `quiet` shows nothing on a terminal.
+    pub(crate) fn start(total: Option<u64>, quiet: bool) -> Self {
+        let template = "{bar:30} {percent:>3} % of {total_bytes}, {msg}, {bytes_per_sec}, {eta} left";
+        let bar = || total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        Self { watch: Watch::start(quiet, template, bar), looked: 0 }
     }
 
     /// Notes how many bytes were read and messages taken in.
@@ -44,95 +97,76 @@ impl Progress {
             return;
         }
         self.looked = bytes;
-        let now = self.clock.monotonic_micros();
-        let seconds = Duration::from_micros(u64::try_from(now - self.started).unwrap_or(0)).as_secs_f64();
-        let rate = if seconds > 0.0 { messages as f64 / seconds } else { 0.0 };
-        if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-            bar.set_message(format!("{messages} messages, {rate:.0}/s"));
-        } else if Duration::from_micros(u64::try_from(now - self.logged).unwrap_or(0)) >= LOG_EVERY {
-            self.logged = now;
-            let eta_s = total.map(|total| seconds / bytes.max(1) as f64 * total.saturating_sub(bytes) as f64);
-            tracing::info!(
-                read.bytes = bytes,
-                total.bytes = total,
-                messages,
-                rate_per_s = rate,
-                eta_s,
-                "replaying"
-            );
+        let seconds = self.watch.seconds();
+        let rate = rate(messages, seconds);
+        match self.watch.show(seconds) {
+            Some(Show::Bar(bar)) => {
+                bar.set_position(bytes);
+                bar.set_message(format!("{messages} messages, {rate:.0}/s"));
+            }
+            Some(Show::Log) => {
+                let eta_s =
+                    total.map(|total| seconds / bytes.max(1) as f64 * total.saturating_sub(bytes) as f64);
+                tracing::info!(
+                    read.bytes = bytes,
+                    total.bytes = total,
+                    messages,
+                    rate_per_s = rate,
+                    eta_s,
+                    "replaying"
+                );
+            }
+            None => {}
         }
     }
 
     /// Takes the bar away; returns the seconds it took.
     pub(crate) fn finish(self) -> f64 {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let elapsed = self.clock.monotonic_micros() - self.started;
-        Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
+        self.watch.finish()
     }
 }
 
 /// Shows how far a copy has come.
 #[derive(Debug)]
-pub(crate) struct CopyProgress {
-    bar: Option<ProgressBar>,
-    clock: onetape::memory::SystemClock,
-    started: i64,
-    logged: i64,
-}
+pub(crate) struct CopyProgress(Watch);
 
 /// Steps of the bar.
 const STEPS: u64 = 10_000;
 
 impl CopyProgress {
     pub(crate) fn start() -> Self {
-        let clock = onetape::memory::SystemClock::default();
-        let started = clock.monotonic_micros();
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(STEPS);
-            if let Ok(style) =
-                ProgressStyle::with_template("{bar:30} {percent:>3} %, {msg}, about {eta} left")
-            {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self { bar, clock, started, logged: started }
+        let template = "{bar:30} {percent:>3} %, {msg}, about {eta} left";
+        Self(Watch::start(false, template, || ProgressBar::new(STEPS)))
     }
 
     pub(crate) fn update(&mut self, moment: &CopyMoment) {
         let CopyMoment { instrument, step, table, rows, fraction } = moment;
-        let now = self.clock.monotonic_micros();
-        let seconds = Duration::from_micros(u64::try_from(now - self.started).unwrap_or(0)).as_secs_f64();
-        let rate = if seconds > 0.0 { *rows as f64 / seconds } else { 0.0 };
-        let step = step.as_str();
-        if let Some(bar) = &self.bar {
-            bar.set_position((fraction * STEPS as f64) as u64);
-            bar.set_message(format!("{step} {instrument} {table}, {rows} rows, {rate:.0}/s"));
-        } else if Duration::from_micros(u64::try_from(now - self.logged).unwrap_or(0)) >= LOG_EVERY {
-            self.logged = now;
-            let eta_s = (*fraction > 0.0).then(|| seconds * (1.0 - fraction) / fraction);
-            tracing::info!(
-                copy.instrument = %instrument,
-                copy.step = step,
-                copy.table = table,
-                copy.rows = rows,
-                rate_per_s = rate,
-                done_percent = fraction * 100.0,
-                eta_s,
-                "copying"
-            );
+        let seconds = self.0.seconds();
+        let (rate, step) = (rate(*rows, seconds), step.as_str());
+        match self.0.show(seconds) {
+            Some(Show::Bar(bar)) => {
+                bar.set_position((fraction * STEPS as f64) as u64);
+                bar.set_message(format!("{step} {instrument} {table}, {rows} rows, {rate:.0}/s"));
+            }
+            Some(Show::Log) => {
+                let eta_s = (*fraction > 0.0).then(|| seconds * (1.0 - fraction) / fraction);
+                tracing::info!(
+                    copy.instrument = %instrument,
+                    copy.step = step,
+                    copy.table = table,
+                    copy.rows = rows,
+                    rate_per_s = rate,
+                    done_percent = fraction * 100.0,
+                    eta_s,
+                    "copying"
+                );
+            }
+            None => {}
         }
     }
 
     /// Takes the bar away; returns the seconds it took.
     pub(crate) fn finish(self) -> f64 {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let elapsed = self.clock.monotonic_micros() - self.started;
-        Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
+        self.0.finish()
     }
 }
