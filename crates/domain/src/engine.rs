@@ -6,6 +6,7 @@
 pub mod book;
 pub mod candles;
 pub mod coverage;
+pub mod gaps;
 pub mod local_book;
 mod pushed;
 pub mod sequencer;
@@ -311,6 +312,9 @@ impl InstrumentEngine {
             Payload::VoidTrade { id, event_time } => {
                 self.process_void(message, (*id, *event_time), sent_at, raises, changes)
             }
+            Payload::Unfillable { first_id, last_id, reason } => {
+                self.process_unfillable(message, (*first_id, *last_id), reason, sent_at, raises, changes)
+            }
             Payload::Candle(candle) => self.process_candle(message, candle, sent_at, raises, changes),
             Payload::Heartbeat if raises => {
                 let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
@@ -460,7 +464,7 @@ fn own_stream(payload: &Payload) -> Option<Stream> {
     match payload {
         Payload::Trades(_) | Payload::VoidTrade { .. } | Payload::Candle(_) => Some(Stream::Trades),
         Payload::BookDiff(_) | Payload::BookState(_) => Some(Stream::Book),
-        Payload::BookSnapshot(_) | Payload::Heartbeat | Payload::Ticker => None,
+        Payload::BookSnapshot(_) | Payload::Unfillable { .. } | Payload::Heartbeat | Payload::Ticker => None,
     }
 }
 

@@ -38,6 +38,15 @@ pub enum Payload {
         /// When it happened at the venue.
         event_time: Timestamp,
     },
+    /// Ids of the trade stream that will never come: the gaps they are missing in are given up.
+    Unfillable {
+        /// The first of them.
+        first_id: i64,
+        /// The last of them.
+        last_id: i64,
+        /// Why, for people.
+        reason: Box<str>,
+    },
     /// Changes to a book.
     BookDiff(BookDiff),
     /// A whole book, or its top.

@@ -89,6 +89,25 @@ pub struct AggregateIds {
     pub last: i64,
 }
 
+/// Which kind of trades a stream is of; an instrument has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TradeKind {
+    /// Each trade of the venue by itself.
+    Single,
+    /// Trades that one order made at one price, put together; the ids are those of the aggregates.
+    Aggregate,
+}
+
+impl fmt::Display for TradeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Single => "single",
+            Self::Aggregate => "aggregate",
+        })
+    }
+}
+
 /// A validated trade as the venue sent it, not yet stamped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TradeEvent {

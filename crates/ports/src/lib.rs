@@ -11,6 +11,7 @@ pub mod cache;
 pub mod clock;
 pub mod error;
 pub mod feed;
+pub mod history;
 pub mod inventory;
 pub mod journal;
 pub mod query;
@@ -21,6 +22,7 @@ pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery
 pub use clock::WallClock;
 pub use error::{StoreError, StoreErrorKind};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
+pub use history::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage};
 pub use inventory::{Extent, Inventory, InventoryStore, Sizes, TableSize};
 pub use journal::{
     Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,

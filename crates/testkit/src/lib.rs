@@ -12,6 +12,7 @@ pub mod dump;
 pub mod fault;
 pub mod feed;
 pub mod generator;
+pub mod history;
 pub mod recording;
 pub mod reference;
 
@@ -20,5 +21,6 @@ pub use conformance::{Capability, Case, Report, cases, run_all};
 pub use dump::dump;
 pub use fault::{FaultPlan, FaultStore, When};
 pub use feed::VecFeed;
+pub use history::ScriptedHistory;
 pub use recording::Recording;
 pub use reference::Reference;

@@ -84,7 +84,9 @@ impl TapeStats {
             Payload::Trades(_) => &mut self.trades,
             Payload::BookDiff(_) => &mut self.diffs,
             Payload::BookSnapshot(_) | Payload::BookState(_) => &mut self.snapshots,
-            Payload::Heartbeat | Payload::VoidTrade { .. } => &mut self.heartbeats,
+            Payload::Heartbeat | Payload::VoidTrade { .. } | Payload::Unfillable { .. } => {
+                &mut self.heartbeats
+            }
             Payload::Ticker | Payload::Candle(_) => &mut self.tickers,
         } += 1;
     }

@@ -319,6 +319,11 @@ impl Inner {
         self.slots.read().values().cloned().collect()
     }
 
+    /// Every instrument that is loaded.
+    pub(crate) fn instruments(&self) -> Vec<Instrument> {
+        self.slots.read().keys().cloned().collect()
+    }
+
     fn pending_rows(&self) -> usize {
         self.all_slots().iter().map(|slot| slot.lock().pending_rows()).sum()
     }

@@ -96,6 +96,28 @@ impl InstrumentEngine {
         self.finish_step(message, sent_at, raises, stamp, changes)
     }
 
+    /// Ids that will never come. It proves nothing of the stream, so its connection does not carry it.
+    pub(super) fn process_unfillable(
+        &mut self,
+        message: &FeedMessage,
+        ids: (i64, i64),
+        reason: &str,
+        sent_at: Timestamp,
+        raises: bool,
+        changes: &mut Changes,
+    ) -> Step {
+        let news = self.trades.misses_any(ids);
+        if !news && !raises {
+            return Step::of(Outcome::Redelivered);
+        }
+        let stamp = self.begin(message, sent_at, raises, Sampling::Watermark, changes);
+        if news {
+            let coverage = &self.coverage[Stream::Trades.index()];
+            self.trades.give_up(ids, reason, stamp, coverage, &mut changes.coverage);
+        }
+        self.finish_step(message, sent_at, raises, stamp, changes)
+    }
+
     /// A closed candle of a feed without trades.
     pub(super) fn process_candle(
         &mut self,

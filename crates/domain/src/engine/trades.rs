@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::StreamCoverage;
-use crate::coverage::{CoverageRow, Intervals};
+use super::gaps::Gap;
+use crate::coverage::CoverageRow;
 use crate::decimal;
 use crate::message::ConnectionId;
 use crate::time::{SECOND, Timestamp};
@@ -13,32 +14,23 @@ use crate::trade::{MAX_TRADE_ID, Trade, TradeEvent, TradeId, TradeKey};
 use crate::venue::TradeIds;
 use crate::violation::Violations;
 
-/// Most gaps kept open at once; the oldest is declared unfillable beyond.
-pub const MAX_OPEN_GAPS: usize = 10_000;
 /// How long trades without contiguous ids are remembered to tell a re-delivery.
 pub const MEMORY: i64 = 600 * SECOND;
-
-/// A hole in the ids, with the range of time it leaves unproven.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Gap {
-    first_id: i64,
-    last_id: i64,
-    missing: u64,
-    begin: Timestamp,
-    end: Timestamp,
-}
 
 /// Deduplicates trades and watches their ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeStream {
     ids: TradeIds,
     /// Contiguous ids: ranges of ids seen, start to end.
-    seen: BTreeMap<i64, i64>,
+    pub(super) seen: BTreeMap<i64, i64>,
     /// Time of the trade with the highest id.
     highest_time: Option<Timestamp>,
-    gaps: BTreeMap<i64, Gap>,
+    pub(super) gaps: BTreeMap<i64, Gap>,
+    /// The range of the gap that was given up and ends last: the next one may share its last instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) given_up: Option<(Timestamp, Timestamp)>,
     /// Whether the stream is of aggregates; the first trade decides.
-    aggregated: Option<bool>,
+    pub(super) aggregated: Option<bool>,
     /// Other ids: keys of the last [`MEMORY`], refilled from the store after a restart.
     #[serde(skip)]
     recent: BTreeMap<TradeKey, Box<str>>,
@@ -82,6 +74,7 @@ impl TradeStream {
             seen: BTreeMap::new(),
             highest_time: None,
             gaps: BTreeMap::new(),
+            given_up: None,
             aggregated: None,
             recent: BTreeMap::new(),
             equals: BTreeMap::new(),
@@ -96,6 +89,7 @@ impl TradeStream {
             seen: self.seen.clone(),
             highest_time: self.highest_time,
             gaps: self.gaps.clone(),
+            given_up: self.given_up,
             aggregated: self.aggregated,
             recent: BTreeMap::new(),
             equals: BTreeMap::new(),
@@ -113,11 +107,6 @@ impl TradeStream {
     /// Whether any trade was ever taken in.
     pub fn has_trades(&self) -> bool {
         self.aggregated.is_some()
-    }
-
-    /// Number of ids currently missing.
-    pub fn missing(&self) -> u64 {
-        self.gaps.values().map(|gap| gap.missing).sum()
     }
 
     /// Sorts the trades of a message: new ones in its order, refused ones with their reason.
@@ -277,51 +266,7 @@ impl TradeStream {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a gap is its ids, its times and where it is written")]
-    fn open_gap(
-        &mut self,
-        first_id: i64,
-        last_id: i64,
-        begin: Timestamp,
-        end: Timestamp,
-        stamp: Timestamp,
-        coverage: &mut StreamCoverage,
-        log: &mut Vec<CoverageRow>,
-    ) {
-        coverage.gap(begin, end, format!("missing trade ids {first_id}..={last_id}"), stamp, log);
-        if self.gaps.len() == MAX_OPEN_GAPS
-            && let Some((_, oldest)) = self.gaps.pop_first()
-        {
-            let reason = format!("more than {MAX_OPEN_GAPS} gaps are open");
-            coverage.unfillable(oldest.begin, oldest.end, reason, stamp, log);
-        }
-        let missing = last_id.abs_diff(first_id) + 1;
-        self.gaps.insert(first_id, Gap { first_id, last_id, missing, begin, end });
-    }
-
-    fn fill(&mut self, id: i64, coverage: &StreamCoverage, stamp: Timestamp, log: &mut Vec<CoverageRow>) {
-        let Some((first_id, gap)) = self.gaps.range_mut(..=id).next_back() else {
-            return;
-        };
-        if id > gap.last_id {
-            return;
-        }
-        gap.missing -= 1;
-        if gap.missing == 0 {
-            let reason = format!("trade ids {}..={} arrived", gap.first_id, gap.last_id);
-            let mut filled = Intervals::default();
-            filled.add(gap.begin, gap.end);
-            let first_id = *first_id;
-            self.gaps.remove(&first_id);
-            // Gaps meet at the trade between them, or share one instant: what is still open stays so.
-            self.gaps.values().for_each(|open| filled.remove(open.begin, open.end));
-            for (begin, end) in filled.ranges() {
-                coverage.filled(*begin, *end, reason.clone(), stamp, log);
-            }
-        }
-    }
-
-    fn contains(&self, id: i64) -> bool {
+    pub(super) fn contains(&self, id: i64) -> bool {
         self.seen.range(..=id).next_back().is_some_and(|(_, end)| id <= *end)
     }
 

@@ -4,7 +4,7 @@
 use onetape_domain::book::BookLevel;
 use onetape_domain::coverage::{CoverageState, Intervals, Stream};
 use onetape_domain::decimal::{Price, Quantity};
-use onetape_domain::engine::trades::MAX_OPEN_GAPS;
+use onetape_domain::engine::gaps::MAX_OPEN_GAPS;
 use onetape_domain::engine::{MAX_CONNECTIONS, Outcome};
 use onetape_domain::message::{BookDiff, FeedMessage, FullBook, Payload};
 use onetape_domain::time::Timestamp;

@@ -16,6 +16,7 @@ const STATE: u8 = 4;
 const CANDLE: u8 = 5;
 const HEARTBEAT: u8 = 6;
 const TICKER: u8 = 7;
+const UNFILLABLE: u8 = 8;
 
 const NUMERIC: u8 = 0;
 const TEXT: u8 = 1;
@@ -37,6 +38,12 @@ pub(super) fn write(out: &mut Writer, message: &FeedMessage) {
             out.byte(VOID_TRADE);
             out.signed(*id);
             out.time(*event_time);
+        }
+        Payload::Unfillable { first_id, last_id, reason } => {
+            out.byte(UNFILLABLE);
+            out.signed(*first_id);
+            out.signed(*last_id);
+            out.text(reason);
         }
         Payload::BookDiff(BookDiff { first_update, last_update, previous_update, bids, asks }) => {
             out.byte(DIFF);
@@ -78,6 +85,11 @@ pub(super) fn read(body: &mut Reader<'_>, instrument: &Instrument) -> Option<Fee
             Payload::Trades(trades)
         }
         VOID_TRADE => Payload::VoidTrade { id: body.signed()?, event_time: body.time()? },
+        UNFILLABLE => Payload::Unfillable {
+            first_id: body.signed()?,
+            last_id: body.signed()?,
+            reason: body.text()?.into(),
+        },
         DIFF => Payload::BookDiff(BookDiff {
             first_update: body.unsigned()?,
             last_update: body.unsigned()?,

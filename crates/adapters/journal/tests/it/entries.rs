@@ -86,6 +86,9 @@ fn payload() -> impl Strategy<Value = Payload> {
     prop_oneof![
         prop::collection::vec(trade(), 0..4).prop_map(Payload::Trades),
         (any::<i64>(), time()).prop_map(|(id, event_time)| Payload::VoidTrade { id, event_time }),
+        (any::<i64>(), any::<i64>(), "[a-zé ]{0,20}").prop_map(|(first_id, last_id, reason)| {
+            Payload::Unfillable { first_id, last_id, reason: reason.into() }
+        }),
         diff,
         book().prop_map(Payload::BookSnapshot),
         book().prop_map(Payload::BookState),

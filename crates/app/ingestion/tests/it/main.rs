@@ -1,3 +1,4 @@
 //! The pipeline with its journal.
 
 mod journal;
+mod repair;
