@@ -1,6 +1,7 @@
 //! A simulated market: deterministic feed messages of any number of instruments, and the faults a
 //! real feed has. Needs nothing but the domain, so that a demo can take it over whole.
 
+pub mod binance;
 pub mod faults;
 pub mod history;
 pub mod market;

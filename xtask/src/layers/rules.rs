@@ -1,6 +1,6 @@
 //! The layers, and who may use whom.
 
-use Layer::{Adapter, App, Cli, Domain, Facade, Ports, Server, Testdb, Testkit, Xtask};
+use Layer::{Adapter, App, Cli, Domain, Facade, Ports, Server, Simulator, Testdb, Testkit, Xtask};
 
 /// Where a crate stands. Dependencies point from the outside in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Layer {
     Cli,
     /// Conformance suite, fault injection, generators.
     Testkit,
+    /// A venue on loopback, and what stands between a client and a server.
+    Simulator,
     /// A real database for tests.
     Testdb,
     /// Developer tasks.
@@ -57,6 +59,7 @@ impl Layer {
             ["crates", "server"] => Server,
             ["crates", "cli"] => Cli,
             ["crates", "testkit"] => Testkit,
+            ["crates", "simulator"] => Simulator,
             ["crates", "testdb"] => Testdb,
             ["xtask"] => Xtask,
             _ => return None,
@@ -69,6 +72,7 @@ impl Layer {
             Domain | Testdb => false,
             Ports => other == Domain,
             Adapter | App | Testkit => matches!(other, Domain | Ports),
+            Simulator => matches!(other, Domain | Ports | Testkit),
             // The testkit's generators are what `onetape demo` shows.
             Facade => matches!(other, Domain | Ports | Adapter | App | Testkit),
             Server | Cli => matches!(other, Domain | Ports | Adapter | App | Testkit | Facade | Server),
@@ -77,8 +81,11 @@ impl Layer {
         // A real database under the testkit's own cases would tie them to one store.
         let tested = match other {
             Testkit => true,
+            Simulator => !matches!(self, Domain | Ports | Testkit),
             Testdb => !matches!(self, Domain | Ports | Testkit),
-            Adapter => self == App,
+            // A soak is the whole against the simulator.
+            Facade => self == Simulator,
+            Adapter => matches!(self, App | Simulator),
             _ => false,
         };
         built || (kind == Kind::Test && tested)
@@ -90,7 +97,7 @@ impl Layer {
             // Columns are one adapter's business.
             (layer, Kind::Build) if is_arrow(name) => layer == Adapter,
             (Domain, Kind::Build) => !NOT_IN_DOMAIN.contains(&name),
-            (Testkit, Kind::Build) => name != "sqlx",
+            (Testkit | Simulator, Kind::Build) => name != "sqlx",
             _ => true,
         }
     }
@@ -105,6 +112,7 @@ impl Layer {
             Facade => "the facade uses anything but testdb and what is built on it, and Arrow by its adapter",
             Server | Cli => "it uses anything but testdb, and Arrow by its adapter",
             Testkit => "testkit uses domain and ports, and no sqlx",
+            Simulator => "the simulator uses domain, ports and testkit, and no sqlx",
             Testdb => "testdb knows no other onetape crate",
             Xtask => "nothing to depend on there",
         }
@@ -142,6 +150,9 @@ mod tests {
             (Cli, Testdb),
             (App, Testkit),
             (Facade, Testdb),
+            (Adapter, Simulator),
+            (Cli, Simulator),
+            (Simulator, Facade),
         ] {
             assert!(!from.may_use(to, Kind::Build), "{from:?} -> {to:?}");
         }
@@ -153,6 +164,8 @@ mod tests {
         assert!(!Adapter.may_use(Testkit, Kind::Build) && !Adapter.may_use(Adapter, Kind::Test));
         assert!(App.may_use(Adapter, Kind::Test));
         assert!(Domain.may_use(Testkit, Kind::Test) && !Domain.may_use(Testdb, Kind::Test));
+        assert!(Adapter.may_use(Simulator, Kind::Test) && !Domain.may_use(Simulator, Kind::Test));
+        assert!(Simulator.may_use(Facade, Kind::Test) && !Testkit.may_use(Facade, Kind::Test));
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! Tests of the simulated venue, by clients of its sockets.
+
+mod client;
+mod faults;
+mod protocol;
+mod rest;
