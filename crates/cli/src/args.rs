@@ -8,6 +8,7 @@ mod doctor;
 #[cfg(feature = "export")]
 pub(crate) mod export;
 mod formats;
+mod gaps;
 mod maintain;
 mod query;
 mod replay;
@@ -27,6 +28,7 @@ pub(crate) use db::{DbArgs, DbCommand, SetupArgs, SourcesArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use formats::{ObjectFormat, RowFormat};
+pub(crate) use gaps::{GapsArgs, GapsCommand, ListArgs};
 pub(crate) use maintain::MaintainArgs;
 pub(crate) use query::{
     BookArgs, BucketsArgs, CandlesArgs, InferenceArgs, Query, QueryArgs, RangeArgs, SeriesArgs,
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Show what is stored: instruments, from when to when, how complete, how large
     Status(StatusArgs),
+    /// Show what is missing, and why
+    Gaps(GapsArgs),
     /// Write a table to Parquet, Arrow or CSV files
     #[cfg(feature = "export")]
     Export(export::ExportArgs),

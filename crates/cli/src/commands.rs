@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 #[cfg(feature = "export")]
 pub(crate) mod export;
+pub(crate) mod gaps;
 pub(crate) mod maintain;
 pub(crate) mod query;
 pub(crate) mod replay;

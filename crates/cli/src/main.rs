@@ -70,6 +70,7 @@ async fn run(Cli { config, command }: Cli) -> anyhow::Result<u64> {
         Command::Replay(args) => commands::replay::run(args, context()?).await,
         Command::Query(args) => commands::query::run(args, context()?).await.map(|()| 0),
         Command::Status(args) => commands::status::run(args, context()?).await.map(|()| 0),
+        Command::Gaps(args) => commands::gaps::run(args, context()?).await.map(|()| 0),
         Command::Db(args) => commands::db::run(args, context()?).await.map(|()| 0),
         Command::Maintain(args) => commands::maintain::run(args, context()?).await.map(|()| 0),
         Command::Doctor(args) => commands::doctor::run(args, context()?).await.map(|()| 0),

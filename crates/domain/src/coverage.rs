@@ -1,5 +1,7 @@
 //! Coverage: where a stream is proven alive and unbroken, as an append-only log read as of an instant.
 
+mod holes;
+
 use std::fmt;
 
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{TimeRange, Timestamp};
 use crate::violation::Violations;
+pub use holes::{Hole, HoleState, holes};
 
 /// What a venue sends of an instrument and can break on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

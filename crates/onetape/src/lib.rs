@@ -110,6 +110,7 @@ mod copy;
 mod error;
 #[cfg(feature = "export")]
 mod export;
+mod gaps;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod open;
@@ -133,6 +134,7 @@ pub use copy::{
 pub use error::{OpenError, hint_of};
 #[cfg(feature = "export")]
 pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};
+pub use gaps::{GapsOfInstrument, KnownGap};
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 pub use maintenance::{AuditScope, DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
 pub use open::{Builder, Onetape};

@@ -28,6 +28,16 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// How long something takes, in the unit that says enough.
+pub(crate) fn span(micros: i64) -> String {
+    match micros {
+        ..1_000 => format!("{micros} µs"),
+        1_000..10_000_000 => format!("{}.{:03} s", micros / 1_000_000, micros / 1_000 % 1_000),
+        10_000_000..7_200_000_000 => format!("{} s", micros / 1_000_000),
+        _ => format!("{} min", micros / 60_000_000),
+    }
+}
+
 /// How long ago something was, in the unit that says enough.
 pub(crate) fn ago(micros: i64) -> String {
     if micros < 0 {
@@ -55,5 +65,7 @@ mod tests {
         let spans = [5, 119, 120, 7_199, 86_400, 864_000].map(|seconds| ago(seconds * 1_000_000));
         assert_eq!(spans, ["5 s ago", "119 s ago", "2 min ago", "119 min ago", "24 h ago", "10 days ago"]);
         assert_eq!(ago(-1), "ahead of this machine's clock");
+        let spans = [1, 1_500, 90_000_000, 86_400_000_000].map(span);
+        assert_eq!(spans, ["1 µs", "0.001 s", "90 s", "1440 min"]);
     }
 }

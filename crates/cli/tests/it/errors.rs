@@ -37,6 +37,10 @@ fn every_wrong_command_ends_with_what_to_do() {
         &["replay", "tape.jsonl", "--market", "spto"],
         &["replay", "tape.jsonl", "--batch-size", "0"],
         &["completions", "basch"],
+        &["gaps"],
+        &["gaps", "list", "ETHUSDT"],
+        &["gaps", "list", "--stream", "candles"],
+        &["gaps", "list", "binance:SOL/USDT"],
         &["maintain", "--metrics", "9464"],
         // Stores.
         &["status", "--store", "mysql://u:pw@h/db"],

@@ -10,6 +10,7 @@ mod errors;
 #[cfg(feature = "export")]
 mod export;
 mod file;
+mod gaps;
 mod golden;
 mod journaled;
 mod killed;
