@@ -159,6 +159,9 @@ fn ingest(error: &IngestError) -> Option<&'static str> {
             Some("put the record right; the refused one is in the table `quarantine`")
         }
         IngestError::Closed => Some("run the command again: it goes on from where it stopped"),
+        IngestError::Outage { .. } => Some(
+            "see why the store does not answer (`onetape doctor`), then run the command again: it goes on from there",
+        ),
         IngestError::Deadline { .. } => Some(
             "see that the store answers (`onetape doctor`), then run the command again: it goes on from there",
         ),

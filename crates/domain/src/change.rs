@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::book::BookSnapshot;
+use crate::book::{BookLevel, BookSnapshot};
 use crate::candle::{Candle, SupersededCandle};
 use crate::clock::InstrumentClock;
 use crate::coverage::CoverageRow;
@@ -58,6 +58,21 @@ impl Changes {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes of memory the rows take, roughly: allocators and what rows share are left out.
+    pub fn bytes(&self) -> usize {
+        let level = size_of::<BookLevel>();
+        let book = |book: &Arc<BookSnapshot>| (book.bids().len() + book.asks().len()) * level;
+        size_of_val(&*self.trades)
+            + self.trades.iter().map(|trade| trade.trade_id.len()).sum::<usize>()
+            + size_of_val(&*self.candles)
+            + self.books.len() * size_of::<(Arc<BookSnapshot>, BookSnapshot)>()
+            + self.books.iter().map(book).sum::<usize>()
+            + size_of_val(&*self.imbalances)
+            + size_of_val(&*self.coverage)
+            + self.coverage.iter().map(|row| row.reason.len()).sum::<usize>()
+            + size_of_val(&*self.imports)
     }
 
     /// Moves all rows of `other` behind these.

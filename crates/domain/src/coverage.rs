@@ -113,6 +113,19 @@ pub struct CoverageRow {
     pub available_at: Timestamp,
 }
 
+/// A range of a stream of which something was taken in and cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostRange {
+    /// Which stream.
+    pub stream: Stream,
+    /// First instant that is not whole.
+    pub begin: Timestamp,
+    /// First instant that is whole again.
+    pub end: Timestamp,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// Disjoint, sorted half-open ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intervals(Vec<(Timestamp, Timestamp)>);

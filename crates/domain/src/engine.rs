@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::candle::Candle;
 use crate::change::Changes;
 use crate::clock::InstrumentClock;
-use crate::coverage::Stream;
+use crate::coverage::{LostRange, Stream};
 use crate::frame::FrameParts;
 use crate::imported::{Import, Place};
 use crate::instrument::Instrument;
@@ -331,6 +331,17 @@ impl InstrumentEngine {
         let stamp = self.sequencer.issue_next()?;
         let place = Place::At(stamp);
         changes.imports.extend(imports.into_iter().map(|import| Import { place, ..import }));
+        Some(stamp)
+    }
+
+    /// Records under the next stamp, which is returned, that ranges of streams are not whole: something of them was taken in
+    /// and cannot be kept. None before the first message.
+    pub fn lose(&mut self, lost: &[LostRange], changes: &mut Changes) -> Option<Timestamp> {
+        let stamp = self.sequencer.issue_next()?;
+        for LostRange { stream, begin, end, reason } in lost {
+            let coverage = &mut self.coverage[stream.index()];
+            coverage.gap(*begin, *end, reason.clone(), stamp, &mut changes.coverage);
+        }
         Some(stamp)
     }
 

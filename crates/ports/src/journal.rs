@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
 use async_trait::async_trait;
+use onetape_domain::coverage::LostRange;
 use onetape_domain::imported::Import;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{FeedMessage, FullBook};
@@ -35,6 +36,8 @@ pub enum JournalEventRef<'a> {
     Book(&'a FullBook),
     /// Imports were taken in.
     TakenIn(&'a [Import]),
+    /// Ranges of streams turned out not to be whole.
+    Lost(&'a [LostRange]),
     /// The feed ended in order.
     EndOfFeed,
 }
@@ -61,6 +64,8 @@ pub enum JournalEvent {
     Book(FullBook),
     /// Imports were taken in.
     TakenIn(Vec<Import>),
+    /// Ranges of streams turned out not to be whole.
+    Lost(Vec<LostRange>),
     /// The feed ended in order.
     EndOfFeed,
 }
@@ -118,6 +123,10 @@ pub trait Journal: Display + Debug + Send + Sync + 'static {
 
     /// Bytes of the segment that is being written.
     fn segment_bytes(&self) -> u64;
+
+    /// Writes and syncs what was appended, and lets go of the place: another may open it then. Later calls that write MUST
+    /// fail. Closing again MUST change nothing. After a failed write there is nothing to sync, and the place is let go.
+    async fn close(&self);
 }
 
 /// A failed operation of a journal. `Display` never contains the source.

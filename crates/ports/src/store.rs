@@ -49,6 +49,9 @@ pub trait TapeStore: Display + Debug + Send + Sync + 'static {
     ///   tape that it does not name MUST begin to wait: they were finished after its writer had looked.
     /// - After success, reads by any connection MUST see the batch.
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// Tells whether [`append`](Self::append) would fail, and how. It MUST change nothing.
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError>;
 }
 
 /// Reads candles made here of trades.

@@ -37,8 +37,19 @@ pub enum When {
     After,
 }
 
+/// Says which batches fail, and how.
+#[derive(Clone)]
+struct Refusal(StoreErrorKind, Arc<dyn Fn(&TapeBatch) -> bool + Send + Sync>);
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refusal({:?})", self.0)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Script {
+    refusal: Option<Refusal>,
     faults: BTreeMap<&'static str, VecDeque<Option<(When, StoreErrorKind)>>>,
     outage: Option<(When, StoreErrorKind)>,
     calls: BTreeMap<&'static str, u64>,
@@ -64,10 +75,21 @@ impl FaultPlan {
         self.script().outage = Some((when, kind));
     }
 
-    /// Ends an outage and forgets all entries.
+    /// Fails every batch, written or rehearsed, of which this is true, in this way: until [`recover`](Self::recover). Nothing
+    /// of it is written.
+    pub fn refuse(
+        &self,
+        kind: StoreErrorKind,
+        is_refused: impl Fn(&TapeBatch) -> bool + Send + Sync + 'static,
+    ) {
+        self.script().refusal = Some(Refusal(kind, Arc::new(is_refused)));
+    }
+
+    /// Ends an outage and a refusal, and forgets all entries.
     pub fn recover(&self) {
         let mut script = self.script();
         script.outage = None;
+        script.refusal = None;
         script.faults.clear();
     }
 
@@ -81,6 +103,16 @@ impl FaultPlan {
         *script.calls.entry(operation).or_default() += 1;
         let outage = script.outage;
         script.faults.get_mut(operation).and_then(VecDeque::pop_front).unwrap_or(outage)
+    }
+
+    fn refused(&self, batch: &TapeBatch) -> Result<(), StoreError> {
+        let refusal = self.script().refusal.clone();
+        match refusal {
+            Some(Refusal(kind, is_refused)) if is_refused(batch) => {
+                Err(StoreError::new(kind, "append", "a row the script refuses"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -148,7 +180,19 @@ impl<S: MarketStore + ?Sized> fmt::Display for FaultStore<S> {
 #[async_trait]
 impl<S: MarketStore + ?Sized> TapeStore for FaultStore<S> {
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
-        self.call("append", self.inner.append(batch, expected)).await
+        let append = async {
+            self.plan.refused(batch)?;
+            self.inner.append(batch, expected).await
+        };
+        self.call("append", append).await
+    }
+
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        let rehearse = async {
+            self.plan.refused(batch)?;
+            self.inner.rehearse(batch, expected).await
+        };
+        self.call("rehearse", rehearse).await
     }
 }
 

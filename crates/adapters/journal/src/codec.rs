@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use onetape_domain::coverage::LostRange;
 use onetape_domain::imported::Import;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::venue::VenueRules;
@@ -18,6 +19,7 @@ const MESSAGE: u8 = 1;
 const BOOK: u8 = 2;
 const TAKEN_IN: u8 = 3;
 const END_OF_FEED: u8 = 4;
+const LOST: u8 = 5;
 
 /// Numbers of instruments with their rules, as they are given out in one segment.
 #[derive(Debug, Default)]
@@ -48,6 +50,7 @@ pub(crate) fn encode(numbers: &mut Numbers, entry: JournalEntry<'_>, mut record:
         JournalEventRef::Book(_) => BOOK,
         JournalEventRef::TakenIn(_) => TAKEN_IN,
         JournalEventRef::EndOfFeed => END_OF_FEED,
+        JournalEventRef::Lost(_) => LOST,
     });
     out.unsigned(number);
     out.option(issued, Writer::time);
@@ -55,6 +58,7 @@ pub(crate) fn encode(numbers: &mut Numbers, entry: JournalEntry<'_>, mut record:
         JournalEventRef::Message(message) => message::write(&mut out, message),
         JournalEventRef::Book(book) => message::write_book(&mut out, book),
         JournalEventRef::TakenIn(imports) => out.json(&imports),
+        JournalEventRef::Lost(ranges) => out.json(&ranges),
         JournalEventRef::EndOfFeed => {}
     }
     record(out.as_bytes());
@@ -99,6 +103,7 @@ impl Names {
             MESSAGE => message::read(&mut body, &instrument).map(Box::new).map(JournalEvent::Message),
             BOOK => message::read_book(&mut body).map(JournalEvent::Book),
             TAKEN_IN => body.json::<Vec<Import>>().map(JournalEvent::TakenIn),
+            LOST => body.json::<Vec<LostRange>>().map(JournalEvent::Lost),
             END_OF_FEED => Some(JournalEvent::EndOfFeed),
             _ => None,
         };

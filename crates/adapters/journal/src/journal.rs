@@ -37,7 +37,8 @@ pub struct FileJournal {
     shared: Arc<Shared>,
     reader: Mutex<SegmentReader>,
     thread: Option<JoinHandle<()>>,
-    _lock: File,
+    /// None once the folder was let go.
+    lock: Mutex<Option<File>>,
 }
 
 impl FileJournal {
@@ -86,12 +87,17 @@ impl FileJournal {
             .spawn(move || writer::run(&of_thread))
             .map_err(|error| files::failed("be opened", &folder, error))?;
         let reader = SegmentReader::new(found.into_iter().map(|(number, path, _)| (number, path)));
-        Ok(Self { shared, reader: Mutex::new(reader), thread: Some(thread), _lock: lock })
+        Ok(Self { shared, reader: Mutex::new(reader), thread: Some(thread), lock: Mutex::new(Some(lock)) })
     }
 
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.shared.folder
+    }
+
+    fn begin_closing(&self) {
+        self.shared.queue.lock().closing = true;
+        self.shared.wake.notify_one();
     }
 
     fn failure(&self) -> Option<JournalError> {
@@ -105,7 +111,12 @@ impl FileJournal {
         if let Some(failure) = self.failure() {
             return Err(failure);
         }
-        let result = add(&mut self.shared.queue.lock())?;
+        let mut queue = self.shared.queue.lock();
+        if queue.closing {
+            return Err(JournalError::new("be written", self.to_string(), "it is closed"));
+        }
+        let result = add(&mut queue)?;
+        drop(queue);
         self.shared.wake.notify_one();
         Ok(result)
     }
@@ -189,12 +200,19 @@ impl Journal for FileJournal {
     fn segment_bytes(&self) -> u64 {
         self.shared.queue.lock().offset
     }
+
+    async fn close(&self) {
+        self.begin_closing();
+        let mut synced = self.shared.synced.subscribe();
+        // The sender lives as long as this does.
+        let _ = synced.wait_for(|synced| synced.is_over).await;
+        drop(self.lock.lock().take());
+    }
 }
 
 impl Drop for FileJournal {
     fn drop(&mut self) {
-        self.shared.queue.lock().closing = true;
-        self.shared.wake.notify_one();
+        self.begin_closing();
         if let Some(thread) = self.thread.take() {
             // It only ends by a panic of its own, which was reported then.
             let _ = thread.join();

@@ -45,6 +45,8 @@ pub(crate) struct Synced {
     pub(crate) position: u64,
     /// Why nothing is written any more.
     pub(crate) failure: Option<Arc<Failure>>,
+    /// Whether the thread has ended, and touches no file any more.
+    pub(crate) is_over: bool,
 }
 
 /// A failed write, in words that can be said to everybody who waits.
@@ -68,8 +70,13 @@ pub(crate) struct Shared {
     pub(crate) damaged: Mutex<Vec<u64>>,
 }
 
-/// Runs until the journal is dropped or a write fails.
+/// Runs until the journal is closed or a write fails.
 pub(crate) fn run(shared: &Shared) {
+    write(shared);
+    shared.synced.send_modify(|synced| synced.is_over = true);
+}
+
+fn write(shared: &Shared) {
     let mut file = None;
     loop {
         let tasks = {

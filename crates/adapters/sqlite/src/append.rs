@@ -36,6 +36,15 @@ impl TapeStore for SqliteStore {
             Err(error) => session.finish(Err(error)).await,
         }
     }
+
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        check(batch)?;
+        let mut session = Session::begin(self.writer(), session::WRITE, APPEND).await?;
+        match write(session.connection()?, batch, expected).await {
+            Ok(_) => session.rollback().await,
+            Err(error) => session.finish(Err(error)).await,
+        }
+    }
 }
 
 /// When a batch was written.

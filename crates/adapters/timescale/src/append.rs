@@ -45,6 +45,14 @@ impl TapeStore for TimescaleStore {
             outcome => outcome,
         }
     }
+
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        let mut session = Session::begin(self.writers(), READ_WRITE, APPEND).await?;
+        match write(session.connection()?, batch, expected).await {
+            Ok(_) => session.rollback().await,
+            Err(error) => session.finish(Err(error)).await,
+        }
+    }
 }
 
 /// One transaction.

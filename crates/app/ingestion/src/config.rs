@@ -12,9 +12,14 @@ pub struct PipelineConfig {
     pub flush_interval: Duration,
     /// Rows that may wait for the store; beyond it the feed is held back.
     pub max_pending_rows: usize,
+    /// Bytes of memory that such rows may take, roughly; beyond it the feed is held back.
+    pub max_pending_bytes: usize,
     /// Refused records that may wait for the store; beyond it the feed is held back.
     pub max_pending_quarantine: usize,
-    /// How long a failing store is retried before the pipeline gives up.
+    /// Instruments that are written at the same time.
+    pub writers: usize,
+    /// How long a store may fail on end while somebody waits for it: a feed that is held back, a flush, an instrument to be
+    /// loaded. Then that call gives up; the writer goes on.
     pub retry_for: Duration,
     /// First pause between retries; later ones double, with jitter, up to `max_retry_pause`.
     pub first_retry_pause: Duration,
@@ -37,8 +42,10 @@ impl Default for PipelineConfig {
         Self {
             batch_size: 100,
             flush_interval: Duration::from_secs(5),
-            max_pending_rows: 50_000,
+            max_pending_rows: 500_000,
+            max_pending_bytes: 96 << 20,
             max_pending_quarantine: 1_000,
+            writers: 4,
             retry_for: Duration::from_secs(300),
             first_retry_pause: Duration::from_millis(100),
             max_retry_pause: Duration::from_secs(10),

@@ -1,6 +1,7 @@
 //! Why ingestion stopped or refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use onetape_domain::instrument::Instrument;
 use onetape_domain::violation::Violations;
@@ -15,6 +16,19 @@ pub enum IngestError {
     Store {
         /// Whose rows.
         instrument: String,
+        /// The last error.
+        #[source]
+        source: Arc<StoreError>,
+    },
+    /// The store has failed for as long as the pipeline is patient, and somebody waited for it all the while: a feed for which
+    /// there was no room, a flush, an instrument that had to be loaded. The pipeline goes on trying, and what it has taken in
+    /// is kept.
+    #[error("the store has not answered for {} s, and {rows} rows wait for it", .waited.as_secs())]
+    Outage {
+        /// How long the wait was.
+        waited: Duration,
+        /// Rows that wait for the store.
+        rows: usize,
         /// The last error.
         #[source]
         source: Arc<StoreError>,
@@ -37,10 +51,12 @@ pub enum IngestError {
     #[error("the pipeline is shut down")]
     Closed,
     /// The rows left could not be written before the deadline.
-    #[error("{rows} rows were not written before the deadline")]
+    #[error("{rows} rows were not written before the deadline; {}", fate(*.is_kept))]
     Deadline {
         /// How many.
         rows: usize,
+        /// Whether a journal has what they are made of: then they come back at the next start.
+        is_kept: bool,
     },
     /// What is stored of an instrument contradicts itself.
     #[error("{instrument} cannot be resumed: {violations}")]
@@ -50,4 +66,12 @@ pub enum IngestError {
         /// What is wrong.
         violations: Violations,
     },
+}
+
+fn fate(is_kept: bool) -> &'static str {
+    if is_kept {
+        "the journal has what they are made of"
+    } else {
+        "there is no journal, so they are lost unless what they are made of is taken in again"
+    }
 }

@@ -9,7 +9,6 @@ use onetape_domain::venue::VenueRules;
 use crate::error::IngestError;
 use crate::pipeline::{DataIngestionPipeline, Inner};
 use crate::slot::Slot;
-use crate::writer;
 
 impl DataIngestionPipeline {
     /// Takes the imports in that wait for the writer of this instrument's tape, and makes that durable. From then on
@@ -48,8 +47,7 @@ impl DataIngestionPipeline {
 impl Inner {
     /// Imports of an instrument that wait for its writer.
     pub(crate) async fn waiting_of(&self, instrument: &Instrument) -> Result<Vec<Import>, IngestError> {
-        let imports = self.store.imports(instrument).await;
-        let imports = imports.map_err(|error| writer::store_error(instrument, error))?;
+        let imports = self.ask(instrument, || self.store.imports(instrument)).await?;
         Ok(imports.into_iter().filter(|import| import.place == Place::Waiting).collect())
     }
 

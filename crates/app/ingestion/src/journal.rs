@@ -41,7 +41,18 @@ impl DataIngestionPipeline {
         config: PipelineConfig,
     ) -> Result<(Self, JournalRecovery), IngestError> {
         let pipeline = Self::start_inner(store, cache, clock, Some(journal.clone()), config);
-        let inner = &pipeline.inner;
+        match pipeline.take_up_all(&*journal).await {
+            Ok(recovery) => Ok((pipeline, recovery)),
+            Err(error) => {
+                pipeline.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes up what the journal holds and writes it to the store.
+    async fn take_up_all(&self, journal: &dyn Journal) -> Result<JournalRecovery, IngestError> {
+        let inner = &self.inner;
         loop {
             let records = journal.recovered(CHUNK).await.map_err(|error| inner.journal_failed(error))?;
             if records.is_empty() {
@@ -62,11 +73,11 @@ impl DataIngestionPipeline {
                 "a stretch of the journal cannot be read"
             );
         }
-        pipeline.flush().await?;
+        self.flush().await?;
         if recovery.records > 0 || !recovery.damage.is_empty() {
-            inner.begin_trimming(&*journal, true).map_err(|error| inner.journal_failed(error))?;
+            inner.begin_trimming(journal, true).map_err(|error| inner.journal_failed(error))?;
         }
-        Ok((pipeline, recovery))
+        Ok(recovery)
     }
 }
 
@@ -93,11 +104,15 @@ impl Inner {
                 let taken = slot.lock().take_in(imports, sinks, count);
                 taken.map_err(|error| self.journal_failed(error))?;
             }
+            JournalEvent::Lost(lost) if is_new => {
+                let noted = slot.lock().lose(&lost, sinks, count);
+                noted.map_err(|error| self.journal_failed(error))?;
+            }
             JournalEvent::EndOfFeed if is_new => {
                 let ended = slot.lock().end_of_feed(sinks, count);
                 ended.map_err(|error| self.journal_failed(error))?;
             }
-            JournalEvent::TakenIn(_) | JournalEvent::EndOfFeed => {}
+            JournalEvent::TakenIn(_) | JournalEvent::Lost(_) | JournalEvent::EndOfFeed => {}
         }
         Ok(())
     }
@@ -113,9 +128,9 @@ impl Inner {
     /// Waits until the journal has everything of an instrument on the disk, and shows it to the cache.
     pub(crate) async fn settle(&self, slot: &SharedSlot) -> Result<(), IngestError> {
         let Some(journal) = &self.journal else { return Ok(()) };
-        let Some(position) = slot.lock().journaled() else { return Ok(()) };
-        journal.synced(position).await.map_err(|error| self.journal_failed(error))?;
-        slot.lock().publish_until(position, self.cache.as_deref());
+        let Some(reached) = slot.lock().journaled() else { return Ok(()) };
+        journal.synced(reached.0).await.map_err(|error| self.journal_failed(error))?;
+        slot.lock().publish_until(reached, self.cache.as_deref());
         Ok(())
     }
 

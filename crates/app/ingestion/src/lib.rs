@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod breaker;
 mod config;
 mod due;
 mod error;
@@ -13,8 +14,10 @@ mod imports;
 mod journal;
 mod pipeline;
 mod push;
+mod refusal;
 mod repair;
 mod slot;
+mod status;
 mod summary;
 mod writer;
 
@@ -23,4 +26,5 @@ pub use error::IngestError;
 pub use pipeline::DataIngestionPipeline;
 pub use push::PushedTrade;
 pub use repair::{GapOutcome, REPAIR, RepairOptions, RepairReport, RepairedGap};
+pub use status::{BreakerState, PipelineStatus, Watermarks};
 pub use summary::IngestSummary;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use onetape_domain::engine::local_book::LocalBook;
 use onetape_domain::engine::trades::MEMORY;
@@ -21,13 +22,16 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::breaker::Breaker;
 use crate::config::PipelineConfig;
 use crate::due;
 use crate::error::IngestError;
 use crate::journal::Trimming;
 use crate::slot::{Sinks, Slot};
 use crate::summary::IngestSummary;
-use crate::writer;
+
+/// How long a journal may take to let go.
+const JOURNAL_GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) type SharedSlot = Arc<Mutex<Slot>>;
 
@@ -42,8 +46,9 @@ pub(crate) struct Inner {
     slots: RwLock<HashMap<Instrument, SharedSlot>>,
     /// Held while an instrument is being loaded, so that it is loaded once.
     loading: tokio::sync::Mutex<()>,
-    /// Held while batches are written: those of an instrument build on one another.
-    pub(crate) writing: tokio::sync::Mutex<()>,
+    /// Held while refused records are written.
+    pub(crate) writing_quarantine: tokio::sync::Mutex<()>,
+    pub(crate) breaker: Breaker,
     pub(crate) quarantine: Mutex<Vec<QuarantinedRecord>>,
     pub(crate) summary: Mutex<IngestSummary>,
     pub(crate) failure: Mutex<Option<IngestError>>,
@@ -93,7 +98,8 @@ impl DataIngestionPipeline {
             config,
             slots: RwLock::default(),
             loading: tokio::sync::Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
+            writing_quarantine: tokio::sync::Mutex::default(),
+            breaker: Breaker::new(&config),
             quarantine: Mutex::default(),
             summary: Mutex::default(),
             failure: Mutex::default(),
@@ -157,16 +163,17 @@ impl DataIngestionPipeline {
     /// Waits until everything taken in so far is in the store.
     ///
     /// # Errors
-    /// The failure of the writer, if it failed.
+    /// [`IngestError::Outage`] when the store fails for longer than `retry_for`; the writer goes on trying then. The failure of
+    /// the writer, if it failed.
     pub async fn flush(&self) -> Result<(), IngestError> {
-        self.inner.write_all(false).await
+        self.inner.patiently(self.inner.write_all(false)).await?
     }
 
     /// Ends the feed in order: one partial sample of each book that changed since its last one, then
     /// everything is made durable together with the full-depth books. Closes no candle.
     ///
     /// # Errors
-    /// The failure of the writer, if it failed.
+    /// As [`flush`](Self::flush).
     pub async fn end_of_feed(&self) -> Result<(), IngestError> {
         for slot in self.inner.all_slots() {
             let count = |rows: &_| self.inner.summary.lock().count_rows(rows);
@@ -174,28 +181,38 @@ impl DataIngestionPipeline {
             ended.map_err(|error| self.inner.journal_failed(error))?;
         }
         self.inner.settle_all().await?;
-        self.inner.write_all(true).await
+        self.inner.patiently(self.inner.write_all(true)).await?
     }
 
     /// Writes what is pending and stops. Nothing may be ingested afterwards; whoever watches the cache is told of no
-    /// more, also where this fails.
+    /// more, also where this fails. A journal is let go of, which may take a second more than `deadline`: another pipeline can
+    /// have its place then.
     ///
     /// # Errors
     /// [`IngestError::Deadline`] when rows are left after `deadline`, or the failure of the writer.
-    pub async fn shutdown(&self, deadline: std::time::Duration) -> Result<IngestSummary, IngestError> {
+    pub async fn shutdown(&self, deadline: Duration) -> Result<IngestSummary, IngestError> {
         // First: what is taken in after this is refused, what came before is written below.
         self.inner.closing.store(true, Ordering::Release);
         let result = tokio::time::timeout(deadline, self.inner.write_all(true)).await;
+        let is_kept = self.stop().await;
+        match result {
+            Ok(result) => result.map(|()| self.summary()),
+            Err(_) => Err(IngestError::Deadline { rows: self.inner.pending_rows(), is_kept }),
+        }
+    }
+
+    /// Ends the writer and everything that waits; says whether there is a journal that has it all on the disk.
+    pub(crate) async fn stop(&self) -> bool {
+        self.inner.closing.store(true, Ordering::Release);
         self.inner.end_watching();
         self.inner.due.notify_one();
+        self.inner.progress.notify_waiters();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
             writer.abort();
         }
-        match result {
-            Ok(result) => result.map(|()| self.summary()),
-            Err(_) => Err(IngestError::Deadline { rows: self.inner.pending_rows() }),
-        }
+        let Some(journal) = &self.inner.journal else { return false };
+        tokio::time::timeout(JOURNAL_GRACE, journal.close()).await.is_ok()
     }
 
     /// The clock of an instrument that was loaded: its last stamp.
@@ -252,14 +269,10 @@ impl Inner {
                 break step;
             };
             // The store must hold every version before one is read back from it.
-            {
-                let _writing = self.writing.lock().await;
-                self.write_slot(slot, false).await?;
-                self.write_slot(slot, false).await?;
-            }
+            self.patiently(self.write_out(slot, false)).await??;
             for key in keys {
-                let found = self.store.candle(&message.instrument, *key).await;
-                let candle = found.map_err(|error| writer::store_error(&message.instrument, error))?;
+                let instrument = &message.instrument;
+                let candle = self.ask(instrument, || self.store.candle(instrument, *key)).await?;
                 slot.lock().engine.load_candle(*key, candle);
             }
         };
@@ -324,7 +337,7 @@ impl Inner {
         self.slots.read().keys().cloned().collect()
     }
 
-    fn pending_rows(&self) -> usize {
+    pub(crate) fn pending_rows(&self) -> usize {
         self.all_slots().iter().map(|slot| slot.lock().pending_rows()).sum()
     }
 
@@ -340,10 +353,9 @@ impl Inner {
         if let Some(slot) = self.slot(instrument) {
             return Ok(slot);
         }
-        let failed = |error| writer::store_error(instrument, error);
-        let slot = match self.store.clock(instrument).await.map_err(failed)? {
+        let slot = match self.ask(instrument, || self.store.clock(instrument)).await? {
             None => {
-                let before = self.store.imports(instrument).await.map_err(failed)?;
+                let before = self.ask(instrument, || self.store.imports(instrument)).await?;
                 Slot::new(InstrumentEngine::new(instrument.clone(), rules), rules, None, before)
             }
             Some(clock) => {
@@ -354,7 +366,7 @@ impl Inner {
                     shape: FrameShape { candles: limit, context_window: 0, imbalances: 360 },
                     knowledge: Knowledge::AsRecorded,
                 };
-                let parts = self.store.frame_parts(&query).await.map_err(failed)?;
+                let parts = self.ask(instrument, || self.store.frame_parts(&query)).await?;
                 let recent = self.recent_trades(instrument, rules, clock.issued).await?;
                 let issued = clock.issued;
                 let engine =
@@ -391,11 +403,7 @@ impl Inner {
         let range = TimeRange::try_new(start, Timestamp::LATEST).unwrap_or(TimeRange::ALL);
         let query =
             TimeQuery { instrument: instrument.clone(), selection: Selection::Range(range), as_of: issued };
-        self.store
-            .stream_trades(query)
-            .try_collect()
-            .await
-            .map_err(|error| writer::store_error(instrument, error))
+        self.ask(instrument, || self.store.stream_trades(query.clone()).try_collect()).await
     }
 
     /// Holds the caller back while too much waits for the store.
@@ -413,11 +421,20 @@ impl Inner {
     }
 
     fn is_behind(&self) -> bool {
-        self.pending_rows() >= self.config.max_pending_rows
+        let pending = self.all_slots().iter().fold((0, 0), |(rows, bytes), slot| {
+            let slot = slot.lock();
+            (rows + slot.pending_rows(), bytes + slot.pending_bytes())
+        });
+        pending.0 >= self.config.max_pending_rows
+            || pending.1 >= self.config.max_pending_bytes
             || self.quarantine.lock().len() >= self.config.max_pending_quarantine
     }
 
     async fn hold_back_while(&self, too_much: impl Fn() -> bool) -> Result<(), IngestError> {
+        self.patiently(self.wait_while(too_much)).await?
+    }
+
+    async fn wait_while(&self, too_much: impl Fn() -> bool) -> Result<(), IngestError> {
         loop {
             let progress = self.progress.notified();
             if let Some(failure) = &*self.failure.lock() {

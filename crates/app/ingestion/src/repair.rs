@@ -16,7 +16,6 @@ use onetape_ports::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory,
 
 use crate::error::IngestError;
 use crate::pipeline::{DataIngestionPipeline, Inner, SharedSlot};
-use crate::writer;
 use page::{check, numeric, voids};
 pub use report::{GapOutcome, RepairOptions, RepairReport, RepairedGap};
 
@@ -122,8 +121,7 @@ impl Inner {
         if let Some(slot) = self.slot(instrument) {
             return Ok(Some(slot));
         }
-        let stored = self.store.flushed(instrument).await;
-        match stored.map_err(|error| writer::store_error(instrument, error))? {
+        match self.ask(instrument, || self.store.flushed(instrument)).await? {
             Some(_) => self.load(instrument, source.rules, true).await.map(Some),
             None => Ok(None),
         }

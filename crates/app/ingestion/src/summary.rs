@@ -21,6 +21,8 @@ pub struct IngestSummary {
     pub ignored: u64,
     /// Records refused and quarantined.
     pub quarantined: u64,
+    /// Rows that the store refused, quarantined and left out of its tables.
+    pub refused_rows: u64,
     /// Trades of the other kind of stream (single beside aggregate) passed over.
     pub passed_over: u64,
     /// New trades.

@@ -1,60 +1,95 @@
-//! The writer: takes due batches out of the slots and writes them, retrying what may pass.
+//! Calls of the store, each through the circuit breaker.
 
+use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
-use onetape_domain::change::TapeBatch;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
-use onetape_domain::time::Timestamp;
-use onetape_ports::{MarketStore, StoreError};
+use onetape_ports::{StoreError, StoreErrorKind};
 
-use crate::config::PipelineConfig;
 use crate::error::IngestError;
+use crate::pipeline::{Inner, SharedSlot};
 
-/// Writes one batch, retrying transient failures.
-pub(crate) async fn write_batch(
-    store: &Arc<dyn MarketStore>,
-    batch: &TapeBatch,
-    expected: Option<Timestamp>,
-    config: &PipelineConfig,
-) -> Result<(), IngestError> {
-    let result = (|| store.append(batch, expected))
-        .retry(backoff(config))
-        .when(StoreError::is_retryable)
-        .notify(|error, pause| log_retry(&batch.instrument.to_string(), error, pause))
-        .await;
-    result.map_err(|error| store_error(&batch.instrument, error))
+impl Inner {
+    /// Writes the next batch of an instrument, if there is one; says whether there was. Rows that the store refuses are left
+    /// out.
+    pub(crate) async fn write_slot(&self, slot: &SharedSlot, with_book: bool) -> Result<bool, IngestError> {
+        let Some(mut batch) = slot.lock().take(with_book) else { return Ok(false) };
+        let result = loop {
+            // What the store has, the journal and the cache must have had before.
+            self.settle(slot).await?;
+            let (rows, expected) = &*batch;
+            let refused =
+                match self.breaker.call(&rows.instrument, || self.store.append(rows, *expected)).await {
+                    Ok(()) => break Ok(rows.clock.issued),
+                    Err(error) if error.kind() == StoreErrorKind::Data => error,
+                    Err(error) => break Err(store_error(&rows.instrument, error)),
+                };
+            match self.leave_out(slot, &batch, refused).await {
+                Ok(Some(rest)) => batch = rest,
+                Ok(None) => return Ok(false),
+                Err(error) => break Err(error),
+            }
+        };
+        match &result {
+            Ok(issued) => {
+                slot.lock().written(*issued);
+                if let Some(cache) = &self.cache {
+                    cache.durable(&batch.0.instrument, *issued);
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+        self.progress.notify_waiters();
+        result.map(|_| true)
+    }
+
+    /// Writes the refused records that wait.
+    pub(crate) async fn write_quarantined(&self) -> Result<(), IngestError> {
+        let _writing = self.writing_quarantine.lock().await;
+        let records = self.quarantine.lock().clone();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let result = self.write_records(&records).await;
+        match &result {
+            // Only now: a call dropped on the way leaves them for the next one.
+            Ok(()) => drop(self.quarantine.lock().drain(..records.len())),
+            Err(error) => self.fail(error),
+        }
+        self.progress.notify_waiters();
+        result
+    }
+
+    /// Writes records into the quarantine.
+    pub(crate) async fn write_records(&self, records: &[QuarantinedRecord]) -> Result<(), IngestError> {
+        let written = self.breaker.call(&"quarantine", || self.store.quarantine(records)).await;
+        written.map(drop).map_err(|error| store_error(&"quarantine", error))
+    }
+
+    /// Asks the store something of an instrument, for as long as the pipeline is patient.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        instrument: &Instrument,
+        ask: impl FnMut() -> F,
+    ) -> Result<T, IngestError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let answer = self.patiently(self.breaker.call(instrument, ask)).await?;
+        answer.map_err(|error| store_error(instrument, error))
+    }
+
+    /// Waits for work that needs the store, but not for longer than the pipeline is patient with a store that fails.
+    pub(crate) async fn patiently<T>(&self, work: impl Future<Output = T>) -> Result<T, IngestError> {
+        self.breaker.patiently(work).await.map_err(|source| IngestError::Outage {
+            waited: self.config.retry_for,
+            rows: self.pending_rows(),
+            source,
+        })
+    }
 }
 
-/// Writes refused records, retrying transient failures.
-pub(crate) async fn write_quarantine(
-    store: &Arc<dyn MarketStore>,
-    records: &[QuarantinedRecord],
-    config: &PipelineConfig,
-) -> Result<(), IngestError> {
-    let result = (|| store.quarantine(records))
-        .retry(backoff(config))
-        .when(StoreError::is_retryable)
-        .notify(|error, pause| log_retry("quarantine", error, pause))
-        .await;
-    result.map(drop).map_err(|error| store_error(&"quarantine", error))
-}
-
-pub(crate) fn store_error(subject: &dyn ToString, error: StoreError) -> IngestError {
-    IngestError::Store { instrument: subject.to_string(), source: Arc::new(error) }
-}
-
-fn backoff(config: &PipelineConfig) -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(config.first_retry_pause)
-        .with_max_delay(config.max_retry_pause)
-        .with_total_delay(Some(config.retry_for))
-        .without_max_times()
-        .with_jitter()
-}
-
-fn log_retry(subject: &str, error: &StoreError, pause: Duration) {
-    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    tracing::warn!(subject, error = %error, retry.pause_ms = pause_ms, "store write failed, trying again");
+pub(crate) fn store_error(subject: &dyn Display, source: Arc<StoreError>) -> IngestError {
+    IngestError::Store { instrument: subject.to_string(), source }
 }

@@ -164,6 +164,18 @@ pub(super) const KEYS: &[Key] = &[
         pipeline.max_pending_rows
     ),
     number!(
+        "pipeline.max_pending_bytes",
+        "Bytes of memory that such rows may take, roughly; beyond it the feed is held back",
+        1_000_000..=1_000_000_000_000,
+        pipeline.max_pending_bytes
+    ),
+    number!(
+        "pipeline.writers",
+        "Instruments that are written at the same time",
+        1..=1_000,
+        pipeline.writers
+    ),
+    number!(
         "pipeline.max_pending_quarantine",
         "Refused records that may wait for the store; beyond it the feed is held back",
         1..=1_000_000,
@@ -171,7 +183,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
     period!(
         "pipeline.retry_for",
-        "How long a failing store is retried before the pipeline gives up",
+        "How long a store may fail on end while somebody waits for it (a feed that is held back, a flush); then that call \
+         gives up, and the writer goes on",
         0..,
         pipeline.retry_for
     ),

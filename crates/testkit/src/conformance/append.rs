@@ -70,6 +70,10 @@ pub(super) fn cases() -> Vec<Case> {
             Concurrency
         ),
         case!(
+            a_rehearsal_changes_nothing,
+            "A rehearsal fails where the call would, and MUST change nothing."
+        ),
+        case!(
             a_reader_never_sees_part_of_a_batch,
             "All of a batch MUST become visible at once.",
             Concurrency
@@ -457,5 +461,27 @@ async fn a_reader_never_sees_part_of_a_batch(store: Arc<dyn MarketStore>) -> Ver
     written?;
     let odd = odd?;
     ensure!(odd.is_none(), "a frame held {odd:?} trades and candles, so part of a batch");
+    Ok(())
+}
+
+async fn a_rehearsal_changes_nothing(store: Arc<dyn MarketStore>) -> Verdict {
+    let batches = market().batches();
+    let empty = dump(&*store, &eth()).await?;
+    store.rehearse(&batches[0], None).await?;
+    same_dump("of the first batch", &dump(&*store, &eth()).await?, &empty)?;
+    ensure!(store.instruments().await?.is_empty(), "a rehearsal must not leave an instrument behind");
+    store.append(&batches[0], None).await?;
+    let before = dump(&*store, &eth()).await?;
+    let expected = Some(batches[0].clock.issued);
+    store.rehearse(&batches[1], expected).await?;
+    store.rehearse(&batches[0], None).await?;
+    for wrong in [None, Some(batches[1].clock.issued)] {
+        match store.rehearse(&batches[1], wrong).await {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+            other => ensure!(false, "a rehearsal that continues from {wrong:?}: {other:?}"),
+        }
+    }
+    same_dump("of the second batch", &dump(&*store, &eth()).await?, &before)?;
+    store.append(&batches[1], expected).await?;
     Ok(())
 }

@@ -76,6 +76,8 @@ pub(crate) enum Mistake {
     ExpiryForgotten,
     /// Loaded rows are added again.
     LoadsTwice,
+    /// A rehearsal writes.
+    RehearsesForReal,
 }
 
 #[derive(Debug, Default)]
@@ -207,6 +209,18 @@ impl TapeStore for NaiveStore {
             state.imports.place(&batch.instrument, &batch.changes.imports, expected.is_none());
         }
         Ok(())
+    }
+
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        if self.mistake == Mistake::RehearsesForReal {
+            return self.append(batch, expected).await;
+        }
+        let name = self.name(&batch.instrument);
+        let issued = self.lock().instruments.get(&name).and_then(Reference::clock).map(|clock| clock.issued);
+        if issued == expected || issued == Some(batch.clock.issued) {
+            return Ok(());
+        }
+        Err(StoreError::new(StoreErrorKind::Conflict, "rehearse", "another writer was here"))
     }
 }
 

@@ -21,32 +21,56 @@ impl TapeStore for MemoryStore {
             None => self.inner.tapes.write().entry(batch.instrument.clone()).or_default().clone(),
         };
         let mut tape = tape.write();
-        if let Some(load) = &tape.load {
-            return Err(archive::under_way(OPERATION, load));
-        }
-        let stored = tape.clock.as_ref().map(|clock| clock.issued);
-        if stored != expected || stored.is_some_and(|stored| stored > batch.clock.issued) {
-            if stored == Some(batch.clock.issued) {
-                return Ok(());
-            }
-            let text =
-                |stamp: Option<Timestamp>| stamp.map_or_else(|| "none".to_owned(), |stamp| stamp.to_string());
-            let message = format!(
-                "the clock of {} stands at {}, not at {}: another writer moved it",
-                batch.instrument,
-                text(stored),
-                text(expected)
-            );
-            return Err(StoreError::new(StoreErrorKind::Conflict, OPERATION, message));
+        if tape.follows(batch, expected)? == Follows::Written {
+            return Ok(());
         }
         tape.write_rows(&batch.changes);
         self.inner.imports.write().place(&batch.instrument, &batch.changes.imports, expected.is_none());
         tape.clock = Some(batch.clock.clone());
         Ok(())
     }
+
+    async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
+        check(batch)?;
+        match self.tape(&batch.instrument) {
+            Some(tape) => tape.read().follows(batch, expected).map(drop),
+            None => Tape::default().follows(batch, expected).map(drop),
+        }
+    }
+}
+
+/// What a batch that may be written is to what is stored.
+#[derive(PartialEq, Eq)]
+enum Follows {
+    Next,
+    /// Its acknowledgement was lost.
+    Written,
 }
 
 impl Tape {
+    fn follows(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<Follows, StoreError> {
+        if let Some(load) = &self.load {
+            return Err(archive::under_way(OPERATION, load));
+        }
+        let stored = self.clock.as_ref().map(|clock| clock.issued);
+        let is_next = stored == expected && stored.is_none_or(|stored| stored <= batch.clock.issued);
+        if is_next {
+            return Ok(Follows::Next);
+        }
+        if stored == Some(batch.clock.issued) {
+            return Ok(Follows::Written);
+        }
+        let text =
+            |stamp: Option<Timestamp>| stamp.map_or_else(|| "none".to_owned(), |stamp| stamp.to_string());
+        let message = format!(
+            "the clock of {} stands at {}, not at {}: another writer moved it",
+            batch.instrument,
+            text(stored),
+            text(expected)
+        );
+        Err(StoreError::new(StoreErrorKind::Conflict, OPERATION, message))
+    }
+
     fn write_rows(&mut self, changes: &Changes) {
         let Changes { trades, candles, books, imbalances, coverage, imports: _ } = changes;
         for trade in trades {

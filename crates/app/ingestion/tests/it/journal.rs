@@ -1,107 +1,22 @@
 //! Crashes at any message: with the journal nothing is lost, nothing doubled, and no stamp is another one.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use onetape_domain::instrument::Instrument;
 use onetape_domain::message::FeedMessage;
-use onetape_domain::time::Timestamp;
 use onetape_domain::venue::VenueRules;
-use onetape_ingestion::{DataIngestionPipeline, IngestError, PipelineConfig};
-use onetape_journal::{FileJournal, JournalOptions};
+use onetape_ingestion::{DataIngestionPipeline, IngestError};
 use onetape_memory::{MemoryCache, MemoryStore};
 use onetape_ports::{
-    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery, MarketStore,
+    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery,
 };
-use onetape_testkit::clock::ManualClock;
-use onetape_testkit::dump::{dump, first_difference};
-use onetape_testkit::generator::{Ids, Market, Rng};
+use onetape_testkit::dump::first_difference;
+use onetape_testkit::generator::{Ids, Rng};
 use proptest::prelude::*;
-use tempfile::TempDir;
 
-const RULES: VenueRules = VenueRules::BINANCE_SPOT;
-
-fn instruments() -> [Instrument; 2] {
-    ["binance:ETH/USDT", "binance:BTC/USDT"].map(|name| name.parse().expect("instrument"))
-}
-
-/// Two markets, their messages in turn.
-fn messages(seconds: u32, ids: Ids, snapshot_every: u32) -> Vec<FeedMessage> {
-    let [a, b] = instruments().map(|instrument| {
-        let seed = instrument.to_string().len() as u64;
-        Market { seconds, ids, snapshot_every, ..Market::new(instrument, seed) }.messages()
-    });
-    let mut all: Vec<FeedMessage> = a.into_iter().chain(b).collect();
-    all.sort_by_key(|message| message.received_at);
-    all
-}
-
-/// Rows are written when the test says so, and the journal is let go in small pieces.
-fn config() -> PipelineConfig {
-    PipelineConfig {
-        batch_size: usize::MAX,
-        max_pending_rows: usize::MAX,
-        flush_interval: Duration::from_millis(80),
-        journal_segment_bytes: 4_096,
-        ..PipelineConfig::default()
-    }
-}
-
-fn journal(folder: &Path) -> Arc<dyn Journal> {
-    Arc::new(FileJournal::open(folder, JournalOptions::default()).expect("a journal"))
-}
-
-/// A process: a pipeline over a store that outlives it, with a journal in a folder.
-struct Process {
-    pipeline: DataIngestionPipeline,
-    folder: TempDir,
-    recovery: JournalRecovery,
-}
-
-impl Process {
-    async fn start(store: &Arc<MemoryStore>, folder: TempDir) -> Self {
-        let store: Arc<dyn MarketStore> = store.clone();
-        let cache: Arc<dyn HotCache> = Arc::new(MemoryCache::default());
-        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_723_161_600_000_000)));
-        let journal = journal(folder.path());
-        let started =
-            DataIngestionPipeline::start_with_journal(store, Some(cache), clock, journal, config()).await;
-        let (pipeline, recovery) = started.expect("started");
-        Self { pipeline, folder, recovery }
-    }
-
-    /// The folder as a crash leaves it: what was written, and nothing of what was not.
-    fn crash(self) -> TempDir {
-        let image = tempfile::tempdir().expect("folder");
-        // A segment may be let go meanwhile.
-        for entry in fs::read_dir(self.folder.path()).expect("folder").flatten() {
-            let _ = fs::copy(entry.path(), image.path().join(entry.file_name()));
-        }
-        std::mem::forget(self.pipeline);
-        image
-    }
-}
-
-async fn tables(store: &MemoryStore) -> String {
-    let mut all = String::new();
-    for instrument in instruments() {
-        all.push_str(&dump(store, &instrument).await.expect("dump"));
-    }
-    all
-}
-
-async fn undisturbed(messages: &[FeedMessage], rules: VenueRules) -> String {
-    let store = Arc::new(MemoryStore::default());
-    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
-    for message in messages {
-        process.pipeline.ingest(message, rules).await.expect("taken in");
-    }
-    process.pipeline.end_of_feed().await.expect("ended");
-    tables(&store).await
-}
+use crate::support::{Process, RULES, clock, config, messages, tables, undisturbed};
 
 /// Runs messages with crashes at random places, writing to the store now and then, and delivering some again.
 async fn crashing(messages: &[FeedMessage], rules: VenueRules, seed: u64) -> (String, u64) {
@@ -213,6 +128,9 @@ impl Journal for Stuck {
     fn segment_bytes(&self) -> u64 {
         0
     }
+    async fn close(&self) {
+        std::future::pending().await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +140,7 @@ async fn nothing_is_shown_or_stored_before_the_journal_has_it() {
     let (pipeline, _) = DataIngestionPipeline::start_with_journal(
         store.clone(),
         Some(cache.clone()),
-        Arc::new(ManualClock::new(Timestamp::from_micros(1_723_161_600_000_000))),
+        clock(),
         Arc::new(Stuck),
         config(),
     )

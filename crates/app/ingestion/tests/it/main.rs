@@ -1,4 +1,7 @@
-//! The pipeline with its journal.
+//! The pipeline over a store that fails, with and without its journal.
 
 mod journal;
+mod outage;
+mod refusal;
 mod repair;
+mod support;
