@@ -207,11 +207,10 @@ async fn a_store_that_refuses_more_than_rows_stops_the_pipeline_and_loses_nothin
     let many = |batch: &TapeBatch| !batch.changes.trades.is_empty();
     let everything = |_: &TapeBatch| true;
     let together = |batch: &TapeBatch| batch.changes.trades.len() > 1;
-    let refusals: [Arc<dyn Fn(&TapeBatch) -> bool + Send + Sync>; 3] =
-        [Arc::new(many), Arc::new(everything), Arc::new(together)];
+    let refusals: [fn(&TapeBatch) -> bool; 3] = [many, everything, together];
     for refused in refusals {
         let store = store();
-        store.plan().refuse(StoreErrorKind::Data, move |batch| refused(batch));
+        store.plan().refuse(StoreErrorKind::Data, refused);
         let process = Process::start(&store, tempdir().expect("folder")).await;
         take_in(&process, &all).await;
         let error = process.pipeline.flush().await.expect_err("refused");
