@@ -169,12 +169,7 @@ pub(super) const KEYS: &[Key] = &[
         1_000_000..=1_000_000_000_000,
         pipeline.max_pending_bytes
     ),
-    number!(
-        "pipeline.writers",
-        "Instruments that are written at the same time",
-        1..=1_000,
-        pipeline.writers
-    ),
+    number!("pipeline.writers", "Instruments that are written at the same time", 1..=1_000, pipeline.writers),
     number!(
         "pipeline.max_pending_quarantine",
         "Refused records that may wait for the store; beyond it the feed is held back",
