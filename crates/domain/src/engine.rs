@@ -6,6 +6,7 @@
 pub mod book;
 pub mod candles;
 pub mod coverage;
+mod depth;
 mod events;
 pub mod gaps;
 pub mod local_book;
@@ -33,7 +34,6 @@ use crate::violation::Violations;
 use book::{BookState, BookStream, Effect};
 use candles::{CandleBook, CandleKey};
 use coverage::StreamCoverage;
-use local_book::LocalBook;
 use sequencer::Sequencer;
 use trades::TradeStream;
 
@@ -175,11 +175,6 @@ impl InstrumentEngine {
         self.watermarks[stream.index()]
     }
 
-    /// The book while it is in synchrony, fresher than any sample and not replayable.
-    pub fn live_book(&self) -> Option<&LocalBook> {
-        self.book.live_book()
-    }
-
     /// The clock to store with the changes so far; none before the first stamp. `with_book` adds the
     /// full-depth book.
     pub fn clock(&self, with_book: bool) -> Option<InstrumentClock> {
@@ -199,18 +194,6 @@ impl InstrumentEngine {
             },
             book: with_book.then(|| self.book.checkpoint()).flatten(),
         })
-    }
-
-    /// Whether a journal may begin here: the levels are at hand, or there is no book. Not while diffs wait for a snapshot,
-    /// or a snapshot for its first diff.
-    pub fn can_begin_here(&self) -> bool {
-        self.book.can_begin_here()
-    }
-
-    /// Takes up the levels of an earlier moment after a restart without any: re-delivered diffs from there on bring
-    /// them to the stored position. Levels that are at hand stay as they are.
-    pub fn rebuild_book(&mut self, levels: &FullBook) {
-        self.book.rebuild_from(levels);
     }
 
     /// Supplies a candle asked for by [`Outcome::NeedsCandles`]; none where the store holds none.

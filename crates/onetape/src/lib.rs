@@ -93,8 +93,9 @@
 //! | `copy` | copies between stores, proven equal |
 //! | `arrow` | tables and frames as Arrow record batches |
 //! | `export` | Parquet, Arrow and CSV files; compiles zstd |
+//! | `live` | live feeds of Binance over WebSocket and REST; compiles TLS and HTTP |
 //!
-//! All but the last two are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
+//! All but the last three are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
 //!
 //! Runnable examples are in `examples/` of the repository, what may change between versions in `docs/SEMVER.md`.
 

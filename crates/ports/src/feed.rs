@@ -41,6 +41,14 @@ pub trait Feed: Display + Debug + Send + 'static {
     /// - The call MUST be cancellation safe: no event may be lost.
     async fn next_batch(&mut self, events: &mut Vec<FeedEvent>, limit: usize) -> Result<bool, FeedError>;
 
+    /// Tells which books wait for a snapshot, of this feed and of others. Called before each batch with all of them, so one
+    /// that is no longer named has what it needs.
+    ///
+    /// - The feed MAY deliver a snapshot of each of its own, in its own time; one without a way to get any ignores the call.
+    /// - It MUST NOT take the call as a reason to disturb other books or the trades.
+    /// - It MUST return at once.
+    fn want_books(&mut self, books: &[Instrument]);
+
     /// The rules of the venue's streams.
     fn rules(&self) -> VenueRules;
 

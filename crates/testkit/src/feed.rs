@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use async_trait::async_trait;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::message::FeedMessage;
 use onetape_domain::venue::VenueRules;
 use onetape_ports::{Feed, FeedError, FeedEvent};
@@ -54,6 +55,9 @@ impl Feed for VecFeed {
             _ => Ok(count > 0),
         }
     }
+
+    /// The events are what they are.
+    fn want_books(&mut self, _: &[Instrument]) {}
 
     fn rules(&self) -> VenueRules {
         self.rules

@@ -18,6 +18,8 @@ use onetape_domain::time::Timestamp;
 use onetape_domain::venue::VenueRules;
 use onetape_domain::violation::Violations;
 
+#[cfg(feature = "live")]
+pub(crate) use self::symbol::instrument_of;
 pub use self::symbol::{EXCHANGE, MAX_INSTRUMENTS, QUOTES, SymbolMap};
 
 use self::fields::{Fields, Key, Value};

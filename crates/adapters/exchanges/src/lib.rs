@@ -11,6 +11,8 @@
 use bolero as _;
 
 pub mod binance;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod tape;
 pub mod wire;
 

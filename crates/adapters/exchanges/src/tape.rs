@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{ConnectionId, Payload, QuarantinedRecord};
 use onetape_domain::time::Timestamp;
 use onetape_domain::venue::VenueRules;
@@ -229,6 +230,9 @@ impl<P: WireParser> Feed for TapeFeed<P> {
             }
         }
     }
+
+    /// A tape has the snapshots it has.
+    fn want_books(&mut self, _: &[Instrument]) {}
 
     fn rules(&self) -> VenueRules {
         self.decoder.parser.rules()

@@ -124,6 +124,7 @@ impl DataIngestionPipeline {
         let mut events = Vec::with_capacity(self.inner.config.feed_chunk);
         loop {
             events.clear();
+            feed.want_books(&self.inner.wanted_books());
             let more = feed.next_batch(&mut events, self.inner.config.feed_chunk).await;
             for event in events.drain(..) {
                 match event {
@@ -218,6 +219,16 @@ impl DataIngestionPipeline {
     /// The clock of an instrument that was loaded: its last stamp.
     pub fn issued(&self, instrument: &Instrument) -> Option<Timestamp> {
         self.inner.slot(instrument)?.lock().engine.issued()
+    }
+
+    /// How many books are in synchrony, and how many wait for a snapshot.
+    pub fn books(&self) -> (usize, usize) {
+        let slots = self.inner.slots.read();
+        slots.values().fold((0, 0), |(live, waiting), slot| {
+            let engine = &slot.lock().engine;
+            let (is_live, waits) = (engine.live_book().is_some(), engine.wants_snapshot());
+            (live + usize::from(is_live), waiting + usize::from(waits))
+        })
     }
 
     /// Counts since the start.
@@ -335,6 +346,13 @@ impl Inner {
     /// Every instrument that is loaded.
     pub(crate) fn instruments(&self) -> Vec<Instrument> {
         self.slots.read().keys().cloned().collect()
+    }
+
+    /// Instruments whose books wait for a snapshot.
+    fn wanted_books(&self) -> Vec<Instrument> {
+        let slots = self.slots.read();
+        let wanting = slots.iter().filter(|(_, slot)| slot.lock().engine.wants_snapshot());
+        wanting.map(|(instrument, _)| instrument.clone()).collect()
     }
 
     pub(crate) fn pending_rows(&self) -> usize {

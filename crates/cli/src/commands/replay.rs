@@ -114,6 +114,10 @@ impl Feed for Watched {
         more
     }
 
+    fn want_books(&mut self, books: &[Instrument]) {
+        self.inner.want_books(books);
+    }
+
     fn rules(&self) -> VenueRules {
         self.rules
     }

@@ -59,6 +59,8 @@ impl Feed for Live {
         }
     }
 
+    fn want_books(&mut self, _: &[Instrument]) {}
+
     fn rules(&self) -> VenueRules {
         VenueRules::BINANCE_SPOT
     }

@@ -101,6 +101,11 @@ impl BookStream {
         self.live_book().map(LocalBook::to_full)
     }
 
+    /// Whether diffs wait for a snapshot, and none has come that the next diff may connect to.
+    pub fn wants_snapshot(&self) -> bool {
+        self.rebuilding.is_none() && !self.state.live && self.book.is_waiting()
+    }
+
     /// Whether nothing but the full depth is needed to go on from here.
     pub fn can_begin_here(&self) -> bool {
         self.rebuilding.is_none() && (self.state.live || self.book.is_blank())

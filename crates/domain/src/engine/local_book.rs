@@ -89,6 +89,11 @@ impl LocalBook {
         self.phase == Phase::Empty && self.buffer.is_empty()
     }
 
+    /// Whether it has no levels, and diffs that wait for them.
+    pub fn is_waiting(&self) -> bool {
+        self.phase == Phase::Empty && !self.buffer.is_empty()
+    }
+
     /// Update id of the last change applied.
     pub fn last_update(&self) -> u64 {
         self.last_update

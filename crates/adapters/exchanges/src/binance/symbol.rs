@@ -88,11 +88,23 @@ impl Instruments {
     }
 
     fn work_out(&self, native: &str) -> Result<Instrument, Violations> {
-        if let Some(symbol) = self.symbols.0.get(&(self.market, native.to_owned())) {
-            return Instrument::try_new(EXCHANGE, symbol.as_str());
-        }
-        Instrument::try_new(EXCHANGE, &unified(self.market, native)?)
+        instrument_of(self.market, &self.symbols, native)
     }
+}
+
+/// The instrument a native name of a market stands for.
+///
+/// # Errors
+/// A violation for a name that cannot be split.
+pub(crate) fn instrument_of(
+    market: Market,
+    symbols: &SymbolMap,
+    native: &str,
+) -> Result<Instrument, Violations> {
+    if let Some(symbol) = symbols.0.get(&(market, native.to_owned())) {
+        return Instrument::try_new(EXCHANGE, symbol.as_str());
+    }
+    Instrument::try_new(EXCHANGE, &unified(market, native)?)
 }
 
 fn unified(market: Market, native: &str) -> Result<String, Violations> {

@@ -5,6 +5,8 @@ use bolero as _;
 
 mod bad_input;
 mod data;
+#[cfg(feature = "live")]
+mod live;
 mod messages;
 mod pacing;
 mod properties;
