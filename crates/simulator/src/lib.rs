@@ -22,6 +22,7 @@
 mod clock;
 pub mod faults;
 mod limits;
+pub mod proxy;
 mod report;
 mod rest;
 pub mod script;

@@ -38,12 +38,18 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 20_000;
 #[async_trait]
 impl TapeStore for TimescaleStore {
     async fn append(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
-        match append_once(self, batch, expected).await {
-            Err(error) if late::is_limit(&error) && late::decompress(self.writers(), batch).await? > 0 => {
-                append_once(self, batch, expected).await
-            }
-            outcome => outcome,
-        }
+        self.writers()
+            .within(APPEND, async {
+                match append_once(self, batch, expected).await {
+                    Err(error)
+                        if late::is_limit(&error) && late::decompress(self.writers(), batch).await? > 0 =>
+                    {
+                        append_once(self, batch, expected).await
+                    }
+                    outcome => outcome,
+                }
+            })
+            .await
     }
 
     async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {

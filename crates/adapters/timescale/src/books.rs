@@ -152,10 +152,14 @@ impl BookStore for TimescaleStore {
         instrument: &Instrument,
         as_of: Timestamp,
     ) -> Result<Option<Arc<BookSnapshot>>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let book = last_book(session.connection()?, instrument, as_of).await?;
-        session.commit().await?;
-        Ok(book)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let book = last_book(session.connection()?, instrument, as_of).await?;
+                session.commit().await?;
+                Ok(book)
+            })
+            .await
     }
 
     fn stream_buckets(&self, query: TimeQuery) -> RowStream<'_, SampledBucket> {

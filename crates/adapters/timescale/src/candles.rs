@@ -155,16 +155,20 @@ impl CandleStore for TimescaleStore {
     }
 
     async fn candle(&self, instrument: &Instrument, key: CandleKey) -> Result<Option<Candle>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let row = sqlx::query(ONE.of(key.timeframe))
-            .bind(instrument.symbol().as_str())
-            .bind(instrument.exchange().as_str())
-            .bind(Micros(key.open_time))
-            .fetch_optional(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let row = sqlx::query(ONE.of(key.timeframe))
+                    .bind(instrument.symbol().as_str())
+                    .bind(instrument.exchange().as_str())
+                    .bind(Micros(key.open_time))
+                    .fetch_optional(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                row.map(|row| decode(&row, key.timeframe)).transpose()
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        row.map(|row| decode(&row, key.timeframe)).transpose()
     }
 
     async fn superseded(
@@ -172,35 +176,43 @@ impl CandleStore for TimescaleStore {
         instrument: &Instrument,
         key: CandleKey,
     ) -> Result<Vec<SupersededCandle>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let rows = sqlx::query(include_str!("queries/superseded.sql"))
-            .bind(instrument.symbol().as_str())
-            .bind(instrument.exchange().as_str())
-            .bind(key.timeframe.as_str())
-            .bind(Micros(key.open_time))
-            .fetch_all(session.connection()?)
-            .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        let decode = |row: &PgRow| -> Result<SupersededCandle, StoreError> {
-            let mut columns = Columns::new(row);
-            let candle = CandleRow::read(&mut columns).map_err(failed(READ))?;
-            let Micros(known_to) = columns.take().map_err(failed(READ))?;
-            Ok(SupersededCandle {
-                candle: candle.into_candle(key.timeframe).map_err(broken_row(READ))?,
-                known_to,
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let rows = sqlx::query(include_str!("queries/superseded.sql"))
+                    .bind(instrument.symbol().as_str())
+                    .bind(instrument.exchange().as_str())
+                    .bind(key.timeframe.as_str())
+                    .bind(Micros(key.open_time))
+                    .fetch_all(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                let decode = |row: &PgRow| -> Result<SupersededCandle, StoreError> {
+                    let mut columns = Columns::new(row);
+                    let candle = CandleRow::read(&mut columns).map_err(failed(READ))?;
+                    let Micros(known_to) = columns.take().map_err(failed(READ))?;
+                    Ok(SupersededCandle {
+                        candle: candle.into_candle(key.timeframe).map_err(broken_row(READ))?,
+                        known_to,
+                    })
+                };
+                rows.iter().map(decode).collect()
             })
-        };
-        rows.iter().map(decode).collect()
+            .await
     }
 }
 
 impl TimescaleStore {
     async fn last_candles(&self, query: &CandleQuery, count: usize) -> Result<Vec<Candle>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let candles = last_candles(session.connection()?, query, count).await?;
-        session.commit().await?;
-        Ok(candles)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let candles = last_candles(session.connection()?, query, count).await?;
+                session.commit().await?;
+                Ok(candles)
+            })
+            .await
     }
 }
 

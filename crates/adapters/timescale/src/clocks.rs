@@ -23,38 +23,50 @@ type ClockRow = (Micros, Micros, Option<Micros>, Json<EngineState>, Option<Json<
 #[async_trait]
 impl ClockStore for TimescaleStore {
     async fn clock(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
-            .bind(instrument.symbol().as_str())
-            .bind(instrument.exchange().as_str())
-            .fetch_optional(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
+                    .bind(instrument.symbol().as_str())
+                    .bind(instrument.exchange().as_str())
+                    .fetch_optional(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| {
+                    InstrumentClock {
+                        instrument: instrument.clone(),
+                        issued,
+                        live_since,
+                        watermark: watermark.map(Timestamp::from),
+                        state,
+                        book: book.map(|Json(book)| book),
+                    }
+                }))
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| InstrumentClock {
-            instrument: instrument.clone(),
-            issued,
-            live_since,
-            watermark: watermark.map(Timestamp::from),
-            state,
-            book: book.map(|Json(book)| book),
-        }))
     }
 
     async fn flushed(&self, instrument: &Instrument) -> Result<Option<Timestamp>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let issued: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
-            .bind(instrument.symbol().as_str())
-            .bind(instrument.exchange().as_str())
-            .fetch_optional(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let issued: Option<Micros> = sqlx::query_scalar(include_str!("queries/flushed.sql"))
+                    .bind(instrument.symbol().as_str())
+                    .bind(instrument.exchange().as_str())
+                    .fetch_optional(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                Ok(issued.map(Timestamp::from))
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        Ok(issued.map(Timestamp::from))
     }
 
     async fn instruments(&self) -> Result<BTreeSet<Instrument>, StoreError> {
-        instruments(self, READ, include_str!("queries/instruments.sql")).await
+        self.readers()
+            .within(READ, async { instruments(self, READ, include_str!("queries/instruments.sql")).await })
+            .await
     }
 }
 

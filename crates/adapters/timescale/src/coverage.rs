@@ -80,18 +80,23 @@ impl CoverageStore for TimescaleStore {
         from: Timestamp,
         as_of: Timestamp,
     ) -> Result<Vec<CoverageRow>, StoreError> {
-        let mut session = Session::begin(self.readers(), SNAPSHOT, READ).await?;
-        let mut lower = as_of.plus(-RECENT);
-        let mut proof = runs(session.connection()?, instrument, from, as_of, lower).await?;
-        if proof.iter().any(Option::is_none) {
-            let bounds = Bounds::read(session.connection()?, instrument).await.map_err(failed(READ))?;
-            lower = lower.min(bounds.first_time);
-            proof = runs(session.connection()?, instrument, from, as_of, lower).await?;
-        }
-        session.commit().await?;
-        let mut rows: Vec<CoverageRow> = proof.into_iter().flatten().flatten().collect();
-        rows.sort_by_key(|row| (row.available_at, row.stream, row.state, row.begin, row.end));
-        Ok(rows)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::begin(self.readers(), SNAPSHOT, READ).await?;
+                let mut lower = as_of.plus(-RECENT);
+                let mut proof = runs(session.connection()?, instrument, from, as_of, lower).await?;
+                if proof.iter().any(Option::is_none) {
+                    let bounds =
+                        Bounds::read(session.connection()?, instrument).await.map_err(failed(READ))?;
+                    lower = lower.min(bounds.first_time);
+                    proof = runs(session.connection()?, instrument, from, as_of, lower).await?;
+                }
+                session.commit().await?;
+                let mut rows: Vec<CoverageRow> = proof.into_iter().flatten().flatten().collect();
+                rows.sort_by_key(|row| (row.available_at, row.stream, row.state, row.begin, row.end));
+                Ok(rows)
+            })
+            .await
     }
 }
 

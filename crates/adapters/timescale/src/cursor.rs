@@ -84,7 +84,8 @@ pub(crate) fn rows_at<'a, T: Send + 'static>(
         session: None,
     };
     stream::try_unfold(reader, |mut reader| async move {
-        let page = reader.next_page().await?;
+        let pool = reader.pool.clone();
+        let page = pool.within(reader.operation, reader.next_page()).await?;
         Ok::<_, StoreError>(page.map(|page| (stream::iter(page.into_iter().map(Ok)), reader)))
     })
     .try_flatten()

@@ -33,25 +33,33 @@ const READ: &str = "read a frame";
 #[async_trait]
 impl FrameStore for TimescaleStore {
     async fn frame_parts(&self, query: &FrameQuery) -> Result<FrameParts, StoreError> {
-        if query.knowledge == Knowledge::AsRecorded && FrameBounds::holds_context(query) {
-            let mut session = Session::single(self.readers(), READ).await?;
-            let bounds = FrameBounds::as_recorded(query, self.paces().of(&query.instrument));
-            let parts = read(session.connection()?, query, bounds, self.paces()).await?;
-            session.commit().await?;
-            return Ok(parts);
-        }
-        // Several statements, so one state of the database must be held for all of them.
-        let mut session = Session::begin(self.readers(), SNAPSHOT, READ).await?;
-        let parts = read_in_steps(session.connection()?, query, self.paces()).await?;
-        session.commit().await?;
-        Ok(parts)
+        self.readers()
+            .within(READ, async {
+                if query.knowledge == Knowledge::AsRecorded && FrameBounds::holds_context(query) {
+                    let mut session = Session::single(self.readers(), READ).await?;
+                    let bounds = FrameBounds::as_recorded(query, self.paces().of(&query.instrument));
+                    let parts = read(session.connection()?, query, bounds, self.paces()).await?;
+                    session.commit().await?;
+                    return Ok(parts);
+                }
+                // Several statements, so one state of the database must be held for all of them.
+                let mut session = Session::begin(self.readers(), SNAPSHOT, READ).await?;
+                let parts = read_in_steps(session.connection()?, query, self.paces()).await?;
+                session.commit().await?;
+                Ok(parts)
+            })
+            .await
     }
 
     async fn expiry(&self, instrument: &Instrument) -> Result<Expiry, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let expiry = expiry::read(session.connection()?, instrument).await?;
-        session.commit().await?;
-        Ok(expiry)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let expiry = expiry::read(session.connection()?, instrument).await?;
+                session.commit().await?;
+                Ok(expiry)
+            })
+            .await
     }
 }
 

@@ -152,29 +152,37 @@ impl ImportStore for TimescaleStore {
     }
 
     async fn imports(&self, instrument: &Instrument) -> Result<Vec<Import>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let rows = sqlx::query_as(include_str!("queries/imports/of_instrument.sql"))
-            .bind(instrument.symbol().as_str())
-            .bind(instrument.exchange().as_str())
-            .fetch_all(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let rows = sqlx::query_as(include_str!("queries/imports/of_instrument.sql"))
+                    .bind(instrument.symbol().as_str())
+                    .bind(instrument.exchange().as_str())
+                    .fetch_all(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                finished(rows)
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        finished(rows)
     }
 
     async fn waiting_imports(&self) -> Result<Vec<Import>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let rows = sqlx::query_as(include_str!("queries/imports/waiting.sql"))
-            .fetch_all(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let rows = sqlx::query_as(include_str!("queries/imports/waiting.sql"))
+                    .fetch_all(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                finished(rows)
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        finished(rows)
     }
 
     async fn imported(&self, query: &ImportedQuery) -> Result<[Vec<ImportedRow>; 6], StoreError> {
-        read::candles(self, query).await
+        self.readers().within(READ, async { read::candles(self, query).await }).await
     }
 
     async fn remove_import(&self, id: &ImportId) -> Result<u64, StoreError> {
@@ -190,13 +198,21 @@ impl ImportStore for TimescaleStore {
     }
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
-        let mut session = Session::single(self.readers(), READ).await?;
-        let names: Vec<String> = sqlx::query_scalar(include_str!("queries/imports/sources.sql"))
-            .fetch_all(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::single(self.readers(), READ).await?;
+                let names: Vec<String> = sqlx::query_scalar(include_str!("queries/imports/sources.sql"))
+                    .fetch_all(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                names
+                    .iter()
+                    .map(|name| Source::try_new(name))
+                    .collect::<Result<_, _>>()
+                    .map_err(broken_row(READ))
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        names.iter().map(|name| Source::try_new(name)).collect::<Result<_, _>>().map_err(broken_row(READ))
     }
 }
 

@@ -19,10 +19,14 @@ const READ: &str = "read what is stored";
 #[async_trait]
 impl InventoryStore for TimescaleStore {
     async fn inventory(&self, instrument: &Instrument) -> Result<Inventory, StoreError> {
-        let mut session = Session::begin(self.readers(), session::SNAPSHOT, READ).await?;
-        let inventory = inventory(session.connection()?, instrument).await?;
-        session.commit().await?;
-        Ok(inventory)
+        self.readers()
+            .within(READ, async {
+                let mut session = Session::begin(self.readers(), session::SNAPSHOT, READ).await?;
+                let inventory = inventory(session.connection()?, instrument).await?;
+                session.commit().await?;
+                Ok(inventory)
+            })
+            .await
     }
 
     async fn sizes(&self) -> Result<Option<Sizes>, StoreError> {

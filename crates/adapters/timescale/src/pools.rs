@@ -104,6 +104,8 @@ pub(crate) struct Pool {
     pool: PgPool,
     /// Statements that give a transaction its settings, where a session cannot be given them.
     in_transaction: Option<Arc<str>>,
+    /// How long a call may take; none where statements have no limit.
+    patience: Option<Duration>,
 }
 
 /// All of them.
@@ -169,6 +171,8 @@ impl Pool {
         } else {
             (options.options(settings()), None)
         };
+        let has_limit = !pool.statement_timeout.is_zero();
+        let patience = has_limit.then(|| pool.acquire_timeout + 2 * pool.statement_timeout);
         let pool = PgPoolOptions::new()
             .max_connections(pool.max_connections)
             .acquire_timeout(pool.acquire_timeout)
@@ -177,7 +181,22 @@ impl Pool {
                 Box::pin(async move { Ok(rest.idle_for < RESTED || connection.ping().await.is_ok()) })
             })
             .connect_lazy_with(options);
-        Self { pool, in_transaction }
+        Self { pool, in_transaction, patience }
+    }
+
+    /// Gives a call up that took longer than to wait for a connection and for two statements at their limit: the server ends
+    /// statements itself, so by then no answer is on its way. Where a firewall forgot the connection, or something between
+    /// took what was sent, none would ever come. The session closes its connection when it is dropped.
+    pub(crate) async fn within<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let Some(patience) = self.patience else { return call.await };
+        tokio::time::timeout(patience, call).await.unwrap_or_else(|_| {
+            let message = format!("the database did not answer within {} s", patience.as_secs());
+            Err(StoreError::new(StoreErrorKind::Timeout, operation, message))
+        })
     }
 
     /// Whether sessions have what their connections are started with; false where a pooler is in between.

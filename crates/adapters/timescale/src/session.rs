@@ -1,4 +1,4 @@
-//! A transaction that nobody can forget: dropped before its end, it takes its connection down.
+//! A session that nobody can forget: dropped before its end, it takes its connection down, and its transaction with it.
 //!
 //! sqlx rolls a dropped transaction back when its connection is next used, and not at all when the drop
 //! came while BEGIN was on its way. Here a call that is cancelled closes the connection, and the server
@@ -116,10 +116,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && self.is_transaction
-        {
-            // Closes the socket; the server then ends the transaction.
+        if let Some(connection) = self.connection.take() {
+            // Closes the socket; the server then ends the transaction. Without one too: an answer may be on its way, or
+            // none, and the pool would wait for it.
             drop(connection.detach());
         }
     }

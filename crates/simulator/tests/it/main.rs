@@ -3,4 +3,5 @@
 mod client;
 mod faults;
 mod protocol;
+mod proxy;
 mod rest;

@@ -11,6 +11,7 @@ mod maintain;
 mod pgbouncer;
 mod plans;
 mod pools;
+mod proxied;
 mod reads;
 mod roles;
 mod rollups;
