@@ -18,9 +18,9 @@ use onetape_domain::time::Timestamp;
 use onetape_domain::venue::VenueRules;
 use onetape_domain::violation::Violations;
 
-#[cfg(feature = "live")]
-pub(crate) use self::symbol::instrument_of;
 pub use self::symbol::{EXCHANGE, MAX_INSTRUMENTS, QUOTES, SymbolMap};
+#[cfg(feature = "live")]
+pub(crate) use self::symbol::{instrument_of, native_of};
 
 use self::fields::{Fields, Key, Value};
 use self::symbol::Instruments;

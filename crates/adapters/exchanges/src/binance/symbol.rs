@@ -107,6 +107,22 @@ pub(crate) fn instrument_of(
     Instrument::try_new(EXCHANGE, &unified(market, native)?)
 }
 
+/// The native name that stands for an instrument of a market by the venue's rules; none for one of another form.
+#[cfg(feature = "live")]
+pub(crate) fn native_of(instrument: &Instrument, market: Market) -> Option<String> {
+    let (pair, rest) =
+        instrument.symbol().as_str().split_once(':').unwrap_or((instrument.symbol().as_str(), ""));
+    let delivery = rest.split_once('-').map(|(_, date)| date);
+    let name = pair.replace('/', "");
+    let native = match (market, delivery) {
+        (_, Some(date)) => format!("{name}_{date}"),
+        (Market::Coinm, None) => format!("{name}_PERP"),
+        (Market::Spot | Market::Usdm, None) => name,
+    };
+    let found = instrument_of(market, &SymbolMap::default(), &native).ok()?;
+    (found == *instrument).then_some(native)
+}
+
 fn unified(market: Market, native: &str) -> Result<String, Violations> {
     match market {
         Market::Spot => {
@@ -183,6 +199,22 @@ mod tests {
         ];
         for (market, native, unified) in cases {
             assert_eq!(name(market, native).as_deref(), Ok(unified), "{market} {native}");
+        }
+    }
+
+    #[cfg(feature = "live")]
+    #[test]
+    fn the_unified_form_gives_the_native_name_back() {
+        for (market, native) in [
+            (Market::Spot, "ETHUSDT"),
+            (Market::Spot, "BTCAEUR"),
+            (Market::Usdm, "BTCUSDT"),
+            (Market::Usdm, "BTCUSDT_241227"),
+            (Market::Coinm, "ETHUSD_PERP"),
+            (Market::Coinm, "BTCUSD_241227"),
+        ] {
+            let instrument = instrument_of(market, &SymbolMap::default(), native).expect("an instrument");
+            assert_eq!(native_of(&instrument, market).as_deref(), Some(native), "{market}");
         }
     }
 

@@ -33,7 +33,7 @@ impl Window {
     }
 
     /// Uses so much, or says when to ask again.
-    fn try_take(&self, amount: u32) -> Result<(), Instant> {
+    pub(super) fn try_take(&self, amount: u32) -> Result<(), Instant> {
         let now = Instant::now();
         let mut state = self.lock();
         if let Some(until) = state.paused_until.filter(|until| *until > now) {

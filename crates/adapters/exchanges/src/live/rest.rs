@@ -3,14 +3,16 @@
 //! Requests are few (a snapshot where a book is lost, pages of trades where some are missing), so none is kept open for
 //! the next.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, RETRY_AFTER, USER_AGENT};
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::error::LiveError;
 use super::limits::Window;
@@ -24,6 +26,8 @@ const MAX_MESSAGE: usize = 300;
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that is believed.
 const MAX_PAUSE: Duration = Duration::from_secs(3 * 86_400);
+/// The header of a key.
+const KEY: &str = "x-mbx-apikey";
 /// Weight that the venue counts for this address in the running minute.
 const USED_WEIGHT: &str = "x-mbx-used-weight-1m";
 
@@ -33,11 +37,36 @@ pub(super) struct Rest {
     server: Server,
     weights: Window,
     timeout: Duration,
+    key: Option<ApiKey>,
+}
+
+/// A key that a venue knows its caller by. Its text is never shown.
+#[derive(Clone)]
+pub struct ApiKey(HeaderValue);
+
+impl ApiKey {
+    /// Takes the text of a key; none for one that cannot be sent.
+    pub fn try_new(text: &str) -> Option<Self> {
+        let mut value = HeaderValue::from_str(text.trim()).ok().filter(|value| !value.is_empty())?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
 }
 
 impl Rest {
     pub(super) fn new(server: Server, weights: Window, timeout: Duration) -> Self {
-        Self { server, weights, timeout }
+        Self { server, weights, timeout, key: None }
+    }
+
+    /// The same with a key in every request.
+    pub(super) fn with_key(self, key: Option<ApiKey>) -> Self {
+        Self { key, ..self }
     }
 
     /// The body of an answer with status 200. Waits where the venue's limits would be broken otherwise.
@@ -47,6 +76,10 @@ impl Rest {
     /// waits as long as the venue wants.
     pub(super) async fn get(&self, path: &str, weight: u32) -> Result<Bytes, LiveError> {
         self.weights.take(weight).await;
+        self.exchange_in_time(path).await
+    }
+
+    async fn exchange_in_time(&self, path: &str) -> Result<Bytes, LiveError> {
         match tokio::time::timeout(self.timeout, self.exchange(path)).await {
             Ok(answer) => answer,
             Err(_) => Err(LiveError::Timeout { url: self.server.at(path), after: self.timeout }),
@@ -60,14 +93,33 @@ impl Rest {
         weight: u32,
     ) -> Result<T, LiveError> {
         let body = self.get(path, weight).await?;
-        serde_json::from_slice(&body)
+        self.parsed(path, &body)
+    }
+
+    /// The same at once, or the time to wait until the venue's limits let it be asked.
+    pub(super) async fn get_json_now<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        weight: u32,
+    ) -> Result<Result<T, LiveError>, Duration> {
+        self.weights.try_take(weight).map_err(|at| at.duration_since(Instant::now()))?;
+        let body = self.exchange_in_time(path).await;
+        Ok(body.and_then(|body| self.parsed(path, &body)))
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, LiveError> {
+        serde_json::from_slice(body)
             .map_err(|error| LiveError::Answer { url: self.server.at(path), source: error.into() })
     }
 
     async fn exchange(&self, path: &str) -> Result<Bytes, LiveError> {
         let url = || self.server.at(path);
         let broken = |error: hyper::Error| LiveError::Unreachable { url: url(), source: error.into() };
-        let request = Request::get(self.server.path(path))
+        let mut request = Request::get(self.server.path(path));
+        if let Some(key) = &self.key {
+            request = request.header(KEY, key.0.clone());
+        }
+        let request = request
             .header(HOST, self.server.authority())
             .header(USER_AGENT, concat!("onetape/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "application/json")

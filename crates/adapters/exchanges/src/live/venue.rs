@@ -37,7 +37,14 @@ pub(super) struct Venue {
     pub(super) snapshot_weight: u32,
     /// Weight of the list of all instruments.
     pub(super) instruments_weight: u32,
+    /// Weights of a page of single and of aggregate trades.
+    pub(super) trades_weights: (u32, u32),
+    /// Most single trades on a page; of aggregate ones it is [`AGGREGATES_PAGE`] everywhere.
+    pub(super) trades_page: usize,
 }
+
+/// Most aggregate trades on a page.
+pub(super) const AGGREGATES_PAGE: usize = 1_000;
 
 /// The venue of a market.
 pub(super) const fn venue(market: Market) -> Venue {
@@ -49,6 +56,8 @@ pub(super) const fn venue(market: Market) -> Venue {
             weight: 6_000,
             snapshot_weight: 50,
             instruments_weight: 20,
+            trades_weights: (25, 4),
+            trades_page: 1_000,
         },
         Market::Usdm => Venue {
             websocket: "wss://fstream.binance.com",
@@ -57,6 +66,8 @@ pub(super) const fn venue(market: Market) -> Venue {
             weight: 2_400,
             snapshot_weight: 20,
             instruments_weight: 1,
+            trades_weights: (20, 20),
+            trades_page: 500,
         },
         Market::Coinm => Venue {
             websocket: "wss://dstream.binance.com",
@@ -65,6 +76,8 @@ pub(super) const fn venue(market: Market) -> Venue {
             weight: 2_400,
             snapshot_weight: 20,
             instruments_weight: 1,
+            trades_weights: (20, 20),
+            trades_page: 500,
         },
     }
 }

@@ -2,6 +2,7 @@
 
 mod books;
 mod connections;
+mod history;
 mod opening;
 mod venue;
 

@@ -27,6 +27,7 @@ pub(crate) struct Venue {
     connections: mpsc::UnboundedReceiver<Socket>,
     answers: Answers,
     asked: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 /// A connection that a feed made.
@@ -43,12 +44,14 @@ impl Venue {
         let rest = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (made, connections) = mpsc::unbounded_channel();
         let (answers, asked) = (Answers::default(), Arc::new(Mutex::new(Vec::new())));
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let venue = Self {
             websocket: websocket.local_addr().expect("an address"),
             rest: rest.local_addr().expect("an address"),
             connections,
             answers: answers.clone(),
             asked: asked.clone(),
+            heads: heads.clone(),
         };
         venue.answer("/api/v3/exchangeInfo", INSTRUMENTS);
         tokio::spawn(async move {
@@ -67,8 +70,8 @@ impl Venue {
         });
         tokio::spawn(async move {
             while let Ok((stream, _)) = rest.accept().await {
-                let (answers, asked) = (answers.clone(), asked.clone());
-                tokio::spawn(async move { serve(stream, &answers, &asked).await });
+                let (answers, asked, heads) = (answers.clone(), asked.clone(), heads.clone());
+                tokio::spawn(async move { serve(stream, &answers, &asked, &heads).await });
             }
         });
         venue
@@ -99,6 +102,11 @@ impl Venue {
         asked
     }
 
+    /// Requests with their headers, in small letters, all so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("no panic").clone()
+    }
+
     /// The next connection that is made.
     pub(crate) async fn connection(&mut self) -> Socket {
         let made = tokio::time::timeout(super::PATIENCE, self.connections.recv()).await;
@@ -124,13 +132,19 @@ impl Socket {
     }
 }
 
-async fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<String>>) {
+async fn serve(
+    mut stream: TcpStream,
+    answers: &Answers,
+    asked: &Mutex<Vec<String>>,
+    heads: &Mutex<Vec<String>>,
+) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let Ok(byte) = stream.read_u8().await else { return };
         request.push(byte);
     }
     let request = String::from_utf8(request).expect("a request is text");
+    heads.lock().expect("no panic").push(request.to_lowercase());
     let target = request.split(' ').nth(1).expect("a request line").to_owned();
     let path = target.split('?').next().unwrap_or_default();
     let answer = answers.lock().expect("no panic").get(path).cloned();
