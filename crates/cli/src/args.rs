@@ -10,6 +10,7 @@ pub(crate) mod export;
 mod formats;
 mod gaps;
 mod maintain;
+mod quarantine;
 mod query;
 mod replay;
 mod shell;
@@ -30,6 +31,9 @@ pub(crate) use doctor::DoctorArgs;
 pub(crate) use formats::{ObjectFormat, RowFormat};
 pub(crate) use gaps::{GapsArgs, GapsCommand, ListArgs};
 pub(crate) use maintain::MaintainArgs;
+pub(crate) use quarantine::{
+    DropArgs, ListQuarantineArgs, QuarantineArgs, QuarantineCommand, QuarantineFilter, RetryArgs, ShowArgs,
+};
 pub(crate) use query::{
     BookArgs, BucketsArgs, CandlesArgs, InferenceArgs, Query, QueryArgs, RangeArgs, SeriesArgs,
 };
@@ -74,6 +78,8 @@ pub(crate) enum Command {
     /// Write a table to Parquet, Arrow or CSV files
     #[cfg(feature = "export")]
     Export(export::ExportArgs),
+    /// Look at what was refused, read it again, or drop it
+    Quarantine(QuarantineArgs),
     /// Set up, migrate or inspect a store
     Db(DbArgs),
     /// Drop what is old enough; on TimescaleDB also refresh aggregates, compress, and check candles against their parts

@@ -28,7 +28,10 @@ pub use journal::{
     Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,
     JournalRecord, JournalRecovery,
 };
-pub use query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, Selection, TimeQuery};
+pub use query::{
+    BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, QuarantineEntry, QuarantineQuery,
+    Selection, TimeQuery,
+};
 pub use store::{
     BookStore, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameStore, ImbalanceStore, ImportStore,
     MarketStore, QuarantineStore, RowStream, TapeStore, TradeStore,

@@ -3,6 +3,7 @@
 use onetape_domain::frame::FrameShape;
 use onetape_domain::imported::Import;
 use onetape_domain::instrument::Instrument;
+use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 
 /// Which version of the past a reader wants.
@@ -91,4 +92,48 @@ pub struct FrameQuery {
     pub shape: FrameShape,
     /// Which version of candles and trades.
     pub knowledge: Knowledge,
+}
+
+/// Which refused records to read; each part narrows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuarantineQuery {
+    /// The one with this id.
+    pub id: Option<u64>,
+    /// Those before this id.
+    pub before: Option<u64>,
+    /// Those known to be of this instrument.
+    pub instrument: Option<Instrument>,
+    /// Those whose origin has this text in it.
+    pub origin: Option<String>,
+    /// Those received in this range; where it is not known when, they are not among them.
+    pub received: Option<TimeRange>,
+    /// At most so many, the newest ones.
+    pub limit: usize,
+}
+
+impl QuarantineQuery {
+    /// The newest of all.
+    pub fn newest(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Whether a record is among those asked for, but for the limit.
+    pub fn matches(&self, entry: &QuarantineEntry) -> bool {
+        let QuarantineEntry { id, record } = entry;
+        self.id.is_none_or(|wanted| *id == wanted)
+            && self.before.is_none_or(|before| *id < before)
+            && self.instrument.as_ref().is_none_or(|wanted| record.instrument.as_ref() == Some(wanted))
+            && self.origin.as_ref().is_none_or(|text| record.origin.contains(text.as_str()))
+            && self.received.is_none_or(|range| record.received_at.is_some_and(|time| range.contains(time)))
+    }
+}
+
+/// A refused record as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct QuarantineEntry {
+    /// Names it in this store.
+    pub id: u64,
+    /// The record.
+    #[serde(flatten)]
+    pub record: QuarantinedRecord,
 }

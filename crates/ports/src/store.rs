@@ -25,7 +25,9 @@ use onetape_domain::trade::Trade;
 use crate::archive::ArchiveStore;
 use crate::error::StoreError;
 use crate::inventory::InventoryStore;
-use crate::query::{BookQuery, CandleQuery, FrameQuery, ImportedQuery, TimeQuery};
+use crate::query::{
+    BookQuery, CandleQuery, FrameQuery, ImportedQuery, QuarantineEntry, QuarantineQuery, TimeQuery,
+};
 
 /// Rows read as they come, in bounded memory whatever the range.
 pub type RowStream<'a, T> = BoxStream<'a, Result<T, StoreError>>;
@@ -184,6 +186,13 @@ pub trait QuarantineStore: Display + Debug + Send + Sync + 'static {
 
     /// The last so many records, newest first.
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError>;
+
+    /// Records with their ids, newest first: those stored later have greater ids.
+    async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError>;
+
+    /// Removes records, all or none; ids that are not there are passed over. Returns how many there were. The id of a removed
+    /// record MUST NOT be given to another.
+    async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError>;
 }
 
 /// Reads everything a frame needs at once.

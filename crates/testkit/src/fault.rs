@@ -24,8 +24,8 @@ use onetape_domain::trade::Trade;
 use onetape_ports::{
     ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore,
     FrameQuery, FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Inventory, InventoryStore, Load,
-    LoadEnd, LoadRows, MarketStore, QuarantineStore, RowStream, Sizes, StoreError, StoreErrorKind,
-    SupersededQuery, TapeStore, TimeQuery, TradeStore,
+    LoadEnd, LoadRows, MarketStore, QuarantineEntry, QuarantineQuery, QuarantineStore, RowStream, Sizes,
+    StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery, TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -291,6 +291,14 @@ impl<S: MarketStore + ?Sized> QuarantineStore for FaultStore<S> {
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
         self.call("quarantined", self.inner.quarantined(limit)).await
+    }
+
+    async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
+        self.call("quarantine_entries", self.inner.quarantine_entries(query)).await
+    }
+
+    async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError> {
+        self.call("remove_quarantined", self.inner.remove_quarantined(ids)).await
     }
 }
 

@@ -17,5 +17,5 @@ pub mod tape;
 pub mod wire;
 
 pub use binance::{BinanceParser, SymbolMap};
-pub use tape::{Pace, TapeFeed, TapeOptions, TapeStats};
+pub use tape::{Pace, TapeFeed, TapeOptions, TapeStats, events_of_line};
 pub use wire::{Parsed, Refused, UnaddressedBook, WireParser};

@@ -104,6 +104,15 @@ pub struct TapeFeed<P> {
     failed: Option<(String, String)>,
 }
 
+/// What a line of a tape says on its own: as a tape of nothing else would, whose name is for the origin of what is refused.
+pub fn events_of_line<P: WireParser>(parser: P, name: &str, line: &str) -> Vec<FeedEvent> {
+    let mut decoder = Decoder { parser, addresses: Addresses::default(), stats: TapeStats::default() };
+    let mut events = Vec::new();
+    decoder.decode(Origin { file: name, line: 1 }, Line::Whole(line.as_bytes()), &mut events);
+    decoder.finish(&mut events);
+    events
+}
+
 /// One line in, events out.
 #[derive(Debug)]
 struct Decoder<P> {

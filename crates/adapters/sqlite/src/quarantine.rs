@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::violation::Violations;
-use onetape_ports::{QuarantineStore, StoreError};
-use sqlx::SqliteConnection;
+use onetape_ports::{QuarantineEntry, QuarantineQuery, QuarantineStore, StoreError};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::arguments::Arguments;
 use crate::columns::{Columns, Unread, Values as _};
@@ -16,6 +16,7 @@ use crate::store::SqliteStore;
 
 const WRITE: &str = "quarantine records";
 const READ: &str = "read quarantined records";
+const REMOVE: &str = "remove quarantined records";
 
 /// Most records in one transaction.
 const RECORDS_PER_TRANSACTION: usize = 1_000;
@@ -33,13 +34,51 @@ impl QuarantineStore for SqliteStore {
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
-        let rows = sqlx::query(include_str!("queries/quarantined.sql"))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        let entries = self.quarantine_entries(&QuarantineQuery::newest(limit)).await?;
+        Ok(entries.into_iter().map(|entry| entry.record).collect())
+    }
+
+    async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let QuarantineQuery { id, before, instrument, origin, received, limit } = query;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let name = |name: fn(&Instrument) -> &str| instrument.as_ref().map(name);
+        let rows = sqlx::query(include_str!("queries/quarantine_entries.sql"))
+            .bind(id.map(number))
+            .bind(before.map(number))
+            .bind(name(|one| one.symbol().as_str()))
+            .bind(name(|one| one.exchange().as_str()))
+            .bind(origin.as_deref())
+            .bind(received.map(|range| range.start().micros()))
+            .bind(received.map(|range| range.end().micros()))
+            .bind(i64::try_from(*limit).unwrap_or(i64::MAX))
             .fetch_all(self.readers().settled().await)
             .await
             .map_err(failed(READ))?;
-        rows.iter().map(decode).collect()
+        let entry = |row: &SqliteRow| {
+            let id: i64 = row.try_get("id").map_err(failed(READ))?;
+            Ok(QuarantineEntry { id: id.cast_unsigned(), record: decode(row)? })
+        };
+        rows.iter().map(entry).collect()
     }
+
+    async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError> {
+        let mut session = Session::begin(self.writer(), session::WRITE, REMOVE).await?;
+        let removed = remove(session.connection()?, ids).await;
+        session.finish(removed).await
+    }
+}
+
+async fn remove(connection: &mut SqliteConnection, ids: &[u64]) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for id in ids.iter().filter_map(|id| i64::try_from(*id).ok()) {
+        let result = sqlx::query(include_str!("queries/remove_quarantined.sql"))
+            .bind(id)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed(REMOVE))?;
+        removed += result.rows_affected();
+    }
+    Ok(removed)
 }
 
 /// Says how many were new.

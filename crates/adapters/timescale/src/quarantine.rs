@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::violation::{Violation, Violations};
-use onetape_ports::{QuarantineStore, StoreError};
+use onetape_ports::{QuarantineEntry, QuarantineQuery, QuarantineStore, StoreError};
 use sqlx::types::Json;
 
 use crate::candles::natural;
@@ -18,6 +18,7 @@ const ROWS_PER_STATEMENT: usize = 1_000;
 
 const WRITE: &str = "quarantine records";
 const READ: &str = "read quarantined records";
+const REMOVE: &str = "remove quarantined records";
 
 pub(crate) type QuarantineRow =
     (String, Option<String>, Option<String>, Json<Vec<Violation>>, String, i64, Option<Micros>);
@@ -56,15 +57,51 @@ impl QuarantineStore for TimescaleStore {
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
+        let entries = self.quarantine_entries(&QuarantineQuery::newest(limit)).await?;
+        Ok(entries.into_iter().map(|entry| entry.record).collect())
+    }
+
+    async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let QuarantineQuery { id, before, instrument, origin, received, limit } = query;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let name = |name: fn(&Instrument) -> &str| instrument.as_ref().map(name);
         let mut session = Session::single(self.readers(), READ).await?;
-        let rows: Vec<QuarantineRow> = sqlx::query_as(include_str!("queries/quarantined.sql"))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        let rows: Vec<EntryRow> = sqlx::query_as(include_str!("queries/quarantine_entries.sql"))
+            .bind(id.map(number))
+            .bind(before.map(number))
+            .bind(name(|one| one.symbol().as_str()))
+            .bind(name(|one| one.exchange().as_str()))
+            .bind(origin.as_deref())
+            .bind(received.map(|range| Micros(range.start())))
+            .bind(received.map(|range| Micros(range.end())))
+            .bind(i64::try_from(*limit).unwrap_or(i64::MAX))
             .fetch_all(session.connection()?)
             .await
             .map_err(failed(READ))?;
         session.commit().await?;
-        rows.into_iter().map(into_record).collect::<Result<_, _>>().map_err(broken_row(READ))
+        rows.into_iter().map(into_entry).collect::<Result<_, _>>().map_err(broken_row(READ))
     }
+
+    async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError> {
+        let ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
+        let mut session = Session::single(self.writers(), REMOVE).await?;
+        let removed = sqlx::query(include_str!("queries/remove_quarantined.sql"))
+            .bind(ids)
+            .execute(session.connection()?)
+            .await
+            .map_err(failed(REMOVE))?;
+        session.commit().await?;
+        Ok(removed.rows_affected())
+    }
+}
+
+type EntryRow =
+    (String, Option<String>, Option<String>, Json<Vec<Violation>>, String, i64, Option<Micros>, i64);
+
+fn into_entry(row: EntryRow) -> Result<QuarantineEntry, Violations> {
+    let (origin, symbol, exchange, violations, payload, bytes, received_at, id) = row;
+    let record = into_record((origin, symbol, exchange, violations, payload, bytes, received_at))?;
+    Ok(QuarantineEntry { id: natural("quarantine.id", id)?, record })
 }
 
 /// TEXT holds every character but NUL.

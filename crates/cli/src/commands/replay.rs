@@ -83,12 +83,19 @@ pub(crate) fn open(
         TapeOptions { pace, ..TapeOptions::default() },
     )?;
     let given = tape.lateness_ms.map(|millis| Duration::from_millis(millis.into()));
-    let lateness = given.or(config.tape_lateness()).map(|lateness| i64::try_from(lateness.as_micros()));
-    let lateness = lateness.transpose().context("the lateness is too long")?;
-    let market = rules(tape.market);
-    let rules = lateness.map_or(market, |lateness| market.with_lateness(lateness));
+    let rules = rules_of(tape.market, given.or(config.tape_lateness()))?;
     let progress = Progress::start(inner.progress().1, quiet);
     Ok(Watched { inner, rules, progress })
+}
+
+/// Rules of a market, with another lateness than its own where one is given.
+pub(crate) fn rules_of(
+    market: onetape::domain::instrument::Market,
+    lateness: Option<Duration>,
+) -> anyhow::Result<VenueRules> {
+    let lateness = lateness.map(|lateness| i64::try_from(lateness.as_micros())).transpose();
+    let lateness = lateness.context("the lateness is too long")?;
+    Ok(lateness.map_or(rules(market), |lateness| rules(market).with_lateness(lateness)))
 }
 
 /// A tape feed with the rules asked for, that shows how far it has come.

@@ -19,6 +19,8 @@ mod maintain;
 mod people;
 #[cfg(feature = "export")]
 mod python;
+mod quarantine;
+mod refused;
 mod status;
 mod support;
 mod tables;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use onetape_domain::message::QuarantinedRecord;
+use onetape_domain::time::TimeRange;
 use onetape_domain::violation::Violations;
-use onetape_ports::MarketStore;
+use onetape_ports::{MarketStore, QuarantineEntry, QuarantineQuery, StoreError};
 
-use super::data::{at, eth};
+use super::data::{at, eth, instrument};
 use super::{Case, Verdict, case, ensure, same};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -16,6 +17,14 @@ pub(super) fn cases() -> Vec<Case> {
             "One with equal origin, payload and violations MUST NOT be stored again; returns how many were new."
         ),
         case!(quarantined_records_come_newest_first, "The last so many records, newest first."),
+        case!(
+            entries_are_narrowed_by_each_part_of_a_query,
+            "Records with their ids, newest first; each part narrows."
+        ),
+        case!(
+            removed_records_are_gone_and_their_ids_too,
+            "Ids that are not there are passed over; the id of a removed record MUST NOT be given to another."
+        ),
         case!(a_quarantined_record_keeps_every_field, "Records come back as written."),
     ]
 }
@@ -80,4 +89,68 @@ async fn a_quarantined_record_keeps_every_field(store: Arc<dyn MarketStore>) -> 
     store.quarantine(&records).await?;
     let newest: Vec<_> = records.iter().rev().cloned().collect();
     same("fields", &store.quarantined(10).await?, &newest)
+}
+
+/// Sixteen records of two instruments and none, from two tapes, some with a receipt time.
+async fn stored(store: &dyn MarketStore) -> Result<Vec<QuarantineEntry>, StoreError> {
+    let other = instrument("kraken", "ETH/USDT");
+    let records: Vec<_> = (0..16)
+        .map(|number: i64| QuarantinedRecord {
+            instrument: [Some(eth()), Some(other.clone()), None][number as usize % 3].clone(),
+            received_at: (number % 4 != 0).then(|| at(number)),
+            ..record(&format!("tape{}.gz:{number}", number % 2), "x", "y")
+        })
+        .collect();
+    store.quarantine(&records).await?;
+    store.quarantine_entries(&QuarantineQuery::newest(100)).await
+}
+
+async fn entries_are_narrowed_by_each_part_of_a_query(store: Arc<dyn MarketStore>) -> Verdict {
+    let all = stored(&*store).await?;
+    ensure!(all.len() == 16, "{} of sixteen", all.len());
+    ensure!(all.windows(2).all(|pair| pair[0].id > pair[1].id), "ids must fall: {all:?}");
+    let none = QuarantineQuery::newest(100);
+    let range = TimeRange::try_new(at(5), at(9)).ok();
+    for query in [
+        QuarantineQuery { id: Some(all[3].id), ..none.clone() },
+        QuarantineQuery { id: Some(u64::MAX), ..none.clone() },
+        QuarantineQuery { before: Some(all[3].id), ..none.clone() },
+        QuarantineQuery { before: Some(all[3].id), limit: 2, ..none.clone() },
+        QuarantineQuery { instrument: Some(eth()), ..none.clone() },
+        QuarantineQuery { instrument: Some(instrument("kraken", "ETH/USDT")), ..none.clone() },
+        QuarantineQuery { origin: Some("tape1".into()), ..none.clone() },
+        QuarantineQuery { origin: Some("%".into()), ..none.clone() },
+        QuarantineQuery { received: range, ..none.clone() },
+        QuarantineQuery {
+            received: range,
+            origin: Some("tape0".into()),
+            instrument: Some(eth()),
+            ..none.clone()
+        },
+        QuarantineQuery::newest(0),
+        QuarantineQuery::newest(usize::MAX),
+    ] {
+        let want: Vec<_> =
+            all.iter().filter(|entry| query.matches(entry)).take(query.limit).cloned().collect();
+        same(&format!("{query:?}"), &store.quarantine_entries(&query).await?, &want)?;
+    }
+    Ok(())
+}
+
+async fn removed_records_are_gone_and_their_ids_too(store: Arc<dyn MarketStore>) -> Verdict {
+    let all = stored(&*store).await?;
+    let newest = all[0].id;
+    ensure!(store.remove_quarantined(&[]).await? == 0, "nothing is removed by nothing");
+    let removed = store.remove_quarantined(&[newest, all[5].id, u64::MAX, newest]).await?;
+    ensure!(removed == 2, "two were there, got {removed}");
+    ensure!(store.remove_quarantined(&[newest]).await? == 0, "it is gone");
+    let left = store.quarantine_entries(&QuarantineQuery::newest(100)).await?;
+    let want: Vec<_> = all.iter().filter(|entry| ![newest, all[5].id].contains(&entry.id)).cloned().collect();
+    same("what is left", &left, &want)?;
+    // The same record again is a new one.
+    ensure!(store.quarantine(&[all[0].record.clone()]).await? == 1, "what was removed may come again");
+    let again = store.quarantine_entries(&QuarantineQuery::newest(1)).await?;
+    ensure!(again[0].record == all[0].record, "{:?}", again[0]);
+    ensure!(again[0].id > newest, "id {} was given out before", again[0].id);
+    Ok(())
 }

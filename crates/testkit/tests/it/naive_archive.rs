@@ -131,7 +131,7 @@ impl ArchiveStore for NaiveStore {
 
     fn stream_quarantined(&self) -> RowStream<'_, QuarantinedRecord> {
         let records = self.lock().quarantine.clone();
-        stream::iter(records.into_iter().map(Ok)).boxed()
+        stream::iter(records.into_iter().map(|entry| Ok(entry.record))).boxed()
     }
 
     async fn load_under_way(&self, instrument: &Instrument) -> Result<Option<Load>, StoreError> {

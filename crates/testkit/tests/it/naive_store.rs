@@ -22,8 +22,8 @@ use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore, FrameQuery,
-    FrameStore, ImbalanceStore, Inventory, InventoryStore, Load, QuarantineStore, RowStream, Sizes,
-    StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
+    FrameStore, ImbalanceStore, Inventory, InventoryStore, Load, QuarantineEntry, QuarantineQuery,
+    QuarantineStore, RowStream, Sizes, StoreError, StoreErrorKind, TapeStore, TimeQuery, TradeStore,
 };
 use onetape_testkit::Reference;
 
@@ -76,6 +76,8 @@ pub(crate) enum Mistake {
     ExpiryForgotten,
     /// Loaded rows are added again.
     LoadsTwice,
+    /// The id of a removed record is given to the next one.
+    IdsReused,
     /// A rehearsal writes.
     RehearsesForReal,
 }
@@ -84,7 +86,8 @@ pub(crate) enum Mistake {
 pub(crate) struct State {
     pub(crate) instruments: BTreeMap<Instrument, Reference>,
     pub(crate) imports: Imports,
-    pub(crate) quarantine: Vec<QuarantinedRecord>,
+    pub(crate) quarantine: Vec<QuarantineEntry>,
+    pub(crate) last_id: u64,
     pub(crate) loads: BTreeMap<Instrument, Load>,
     pub(crate) versions: BTreeMap<Instrument, Versions>,
     pub(crate) expiry: BTreeMap<Instrument, Expiry>,
@@ -344,22 +347,42 @@ impl ClockStore for NaiveStore {
 #[async_trait]
 impl QuarantineStore for NaiveStore {
     async fn quarantine(&self, records: &[QuarantinedRecord]) -> Result<u64, StoreError> {
-        let stored = &mut self.lock().quarantine;
-        let before = stored.len();
+        let mut state = self.lock();
+        let before = state.quarantine.len();
         for record in records {
-            let same = |old: &QuarantinedRecord| {
+            let same = |old: &QuarantineEntry| {
+                let old = &old.record;
                 (&old.origin, &old.payload, &old.violations)
                     == (&record.origin, &record.payload, &record.violations)
             };
-            if self.mistake == Mistake::QuarantineTwice || !stored.iter().any(same) {
-                stored.push(record.clone());
+            if self.mistake == Mistake::QuarantineTwice || !state.quarantine.iter().any(same) {
+                state.last_id = match self.mistake {
+                    Mistake::IdsReused => state.quarantine.last().map_or(1, |last| last.id + 1),
+                    _ => state.last_id + 1,
+                };
+                let entry = QuarantineEntry { id: state.last_id, record: record.clone() };
+                state.quarantine.push(entry);
             }
         }
-        Ok((stored.len() - before) as u64)
+        Ok((state.quarantine.len() - before) as u64)
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
-        Ok(self.lock().quarantine.iter().rev().take(limit).cloned().collect())
+        let entries = self.quarantine_entries(&QuarantineQuery::newest(limit)).await?;
+        Ok(entries.into_iter().map(|entry| entry.record).collect())
+    }
+
+    async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let state = self.lock();
+        let newest = state.quarantine.iter().rev().filter(|entry| query.matches(entry));
+        Ok(newest.take(query.limit).cloned().collect())
+    }
+
+    async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError> {
+        let stored = &mut self.lock().quarantine;
+        let before = stored.len();
+        stored.retain(|entry| !ids.contains(&entry.id));
+        Ok((before - stored.len()) as u64)
     }
 }
 

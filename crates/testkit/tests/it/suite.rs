@@ -42,6 +42,7 @@ async fn every_mistake_is_caught() {
         (ExpiryForgotten, "what_retention_had_taken_is_told_after_a_load"),
         (LoadsTwice, "loaded_rows_that_are_there_stay"),
         (VersionsCounted, "the_inventory_counts_what_is_stored"),
+        (IdsReused, "removed_records_are_gone_and_their_ids_too"),
         (RehearsesForReal, "a_rehearsal_changes_nothing"),
         (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
     ];
