@@ -101,6 +101,10 @@ impl SegmentReader {
 
     /// Notes a damaged stretch, joined to the one before where it follows on it.
     fn note(&mut self, current: &Current, offset: usize, bytes: usize) {
+        if bytes == 0 {
+            // A segment that was made and has nothing in it yet.
+            return;
+        }
         let is_tail = self.left.is_empty() && offset + bytes == current.bytes.len();
         let file = current.path.display().to_string();
         if !is_tail && !self.damaged.contains(&current.number) {
@@ -133,3 +137,6 @@ impl Current {
             .unwrap_or(rest)
     }
 }
+
+#[cfg(test)]
+mod tests;

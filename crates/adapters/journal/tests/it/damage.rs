@@ -47,28 +47,6 @@ fn lost(recovery: &JournalRecovery) -> u64 {
 }
 
 #[test]
-fn cut_at_any_byte_everything_before_comes_back_and_the_rest_is_reported() {
-    let segment = Segment::of(2);
-    let mut before = 0;
-    for length in (0..=segment.bytes.len()).step_by(3) {
-        let (read, recovery) = segment.read_as(&segment.bytes[..length]);
-        assert_eq!(read, segment.messages[..read.len()], "cut at {length}");
-        assert!(read.len() >= before, "cut at {length}");
-        before = read.len();
-        assert!(recovery.damage.len() <= 1 && lost(&recovery) <= length as u64, "{recovery:?}");
-        assert!(recovery.damage.iter().all(|damage| damage.is_tail), "{recovery:?}");
-        assert_eq!(recovery.records, read.len() as u64);
-    }
-    assert_eq!(
-        segment.read_as(&segment.bytes),
-        (
-            segment.messages.clone(),
-            JournalRecovery { records: segment.messages.len() as u64, damage: Vec::new() }
-        )
-    );
-}
-
-#[test]
 fn a_damaged_segment_in_the_middle_is_kept_aside_when_it_is_let_go() {
     let segment = Segment::of(3);
     let mut bytes = segment.bytes.clone();

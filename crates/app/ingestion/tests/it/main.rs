@@ -1,5 +1,6 @@
 //! The pipeline over a store that fails, with and without its journal.
 
+mod clock;
 mod journal;
 mod outage;
 mod refusal;
