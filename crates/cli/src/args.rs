@@ -1,5 +1,6 @@
 //! The command line's grammar and its help texts.
 
+mod collect;
 mod config;
 mod copy;
 mod db;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use collect::CollectArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use copy::CopyArgs;
 pub(crate) use db::{DbArgs, DbCommand, SetupArgs, SourcesArgs};
@@ -67,6 +69,8 @@ Logs go to standard error; ONETAPE_LOG=debug shows more of them.";
 pub(crate) enum Command {
     /// Begin here: keep a built-in simulated market, or recorded files, and show a frame of it
     Demo(DemoArgs),
+    /// Collect instruments live from their venue until it is told to stop
+    Collect(CollectArgs),
     /// Read recorded tapes into a store; reading the same tape again changes nothing
     Replay(ReplayArgs),
     /// Ask a store what was known

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod collect;
 pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod db;

@@ -46,6 +46,12 @@ impl Context {
         Ok(Onetape::from_config(&self.config).await?)
     }
 
+    /// Makes ready for a store that is opened with more than its settings.
+    pub(crate) fn prepare_to_write(&self) -> anyhow::Result<()> {
+        self.announce()?;
+        Ok(self.config.make_default_folder()?)
+    }
+
     /// Opens a store that is there: a question makes no file.
     pub(crate) async fn open_to_read(&self) -> anyhow::Result<Onetape> {
         self.address_of_existing()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use onetape::config::ConfigError;
 use onetape::domain::violation::Violations;
+use onetape::exchanges::live::LiveError;
 use onetape::ingestion::IngestError;
 use onetape::ports::{FeedError, StoreError};
 use onetape::provider::ProviderError;
@@ -60,6 +61,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<onetape::ExportError>() {
         return export(error).map(str::to_owned);
     }
+    if let Some(error) = cause.downcast_ref::<LiveError>() {
+        return Some(live(error));
+    }
     if let Some(error) = cause.downcast_ref::<ProviderError>() {
         return provider(error).map(str::to_owned);
     }
@@ -87,6 +91,25 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     cause
         .is::<Violations>()
         .then(|| "put the values named above right; --help says what each may be".to_owned())
+}
+
+fn live(error: &LiveError) -> String {
+    match error {
+        LiveError::Unknown { similar, .. } if !similar.is_empty() => {
+            let names: Vec<String> = similar.iter().map(ToString::to_string).collect();
+            format!("did you mean {}?", names.join(" or "))
+        }
+        LiveError::Unknown { .. } | LiveError::NotTrading { .. } | LiveError::NoInstruments { .. } => {
+            "name an instrument that the venue trades, as in binance:BTC/USDT or binance:BTC/USDT:USDT".to_owned()
+        }
+        LiveError::Address { .. } => "collect.MARKET.websocket and collect.MARKET.rest are the addresses".to_owned(),
+        LiveError::Certificates(_) => "install the system's certificates (`ca-certificates`)".to_owned(),
+        LiveError::Limited { .. } => "wait as long as it says: a venue bans those who go on asking".to_owned(),
+        LiveError::Status { .. } => {
+            "the venue may not serve this place; collect.MARKET.rest and .websocket take other addresses of it".to_owned()
+        }
+        _ => "look at the network; `onetape config show` prints the addresses, collect.MARKET.rest and .websocket".to_owned(),
+    }
 }
 
 /// None where the cause below says it better.

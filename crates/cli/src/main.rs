@@ -51,7 +51,11 @@ fn main() -> ExitCode {
 
 fn log(command: &Command) {
     // What is long and has no progress bar, or none here: log lines are the progress.
-    let usual = if matches!(command, Command::Maintain(_) | Command::Copy(_)) { "info" } else { "warn" };
+    let usual = if matches!(command, Command::Maintain(_) | Command::Copy(_) | Command::Collect(_)) {
+        "info"
+    } else {
+        "warn"
+    };
     let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -67,6 +71,7 @@ async fn run(Cli { config, command }: Cli) -> anyhow::Result<u64> {
     let context = || Context::load(config.as_deref());
     match command {
         Command::Demo(args) => commands::demo::run(args, context()?).await,
+        Command::Collect(args) => commands::collect::run(args, context()?).await,
         Command::Replay(args) => commands::replay::run(args, context()?).await,
         Command::Query(args) => commands::query::run(args, context()?).await.map(|()| 0),
         Command::Status(args) => commands::status::run(args, context()?).await.map(|()| 0),

@@ -11,6 +11,8 @@ use onetape::ports::WallClock;
 const LOOK_EVERY: u64 = 64 << 10;
 /// Time between two log lines.
 const LOG_EVERY: f64 = 5.0;
+/// The same for work without an end.
+const LOG_ENDLESS_EVERY: f64 = 60.0;
 
 /// What all kinds of progress have: the bar, where there is a terminal for it, and the time.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(crate) struct Watch {
     bar: Option<ProgressBar>,
     clock: onetape::memory::SystemClock,
     started: i64,
+    every: f64,
     logged: f64,
 }
 
@@ -41,7 +44,12 @@ impl Watch {
             }
             bar
         });
-        Self { bar, clock, started, logged: 0.0 }
+        Self { bar, clock, started, every: LOG_EVERY, logged: 0.0 }
+    }
+
+    /// For work without an end: one line on a terminal, and a log line now and then elsewhere.
+    pub(crate) fn endless(quiet: bool) -> Self {
+        Self { every: LOG_ENDLESS_EVERY, ..Self::start(quiet, "{spinner} {msg}", ProgressBar::new_spinner) }
     }
 
     /// Where to show what there is after so many seconds, if anywhere.
@@ -49,7 +57,7 @@ impl Watch {
         if let Some(bar) = &self.bar {
             return Some(Show::Bar(bar));
         }
-        let is_due = seconds - self.logged >= LOG_EVERY;
+        let is_due = seconds - self.logged >= self.every;
         if is_due {
             self.logged = seconds;
         }

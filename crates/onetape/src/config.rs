@@ -5,6 +5,8 @@
 //! user's config folder (`XDG_CONFIG_HOME`, or `~/.config`). Every setting has a variable: `pipeline.batch_size` is
 //! `ONETAPE_PIPELINE_BATCH_SIZE`.
 
+#[cfg(feature = "live")]
+mod collect;
 mod error;
 mod file;
 mod keys;
@@ -22,6 +24,8 @@ use onetape_ingestion::PipelineConfig;
 use onetape_provider::ProviderConfig;
 use serde::Serialize;
 
+#[cfg(feature = "live")]
+pub use collect::CollectConfig;
 pub use error::{ConfigError, Fault};
 use keys::{KEYS, Key, STORE, Values};
 use surroundings::Surroundings;
@@ -119,6 +123,10 @@ impl Config {
         }
         if let Some(StoreUrl::Sqlite(store)) = &mut self.values.store {
             *store = surroundings::beside(path, store);
+        }
+        #[cfg(feature = "live")]
+        if let Some(journal) = &mut self.values.collect.journal {
+            *journal = surroundings::beside(path, journal);
         }
         if let (true, Err((name, reason))) = (faults.is_empty(), keys::check(&self.values)) {
             faults.push(Fault { line: self.line(name), reason: format!("{name} {reason}") });
@@ -269,6 +277,12 @@ impl Config {
     /// How late a trade of a tape may come; none: as its venue has it.
     pub fn tape_lateness(&self) -> Option<Duration> {
         self.values.lateness
+    }
+
+    /// What is collected live, and how.
+    #[cfg(feature = "live")]
+    pub fn collect(&self) -> &CollectConfig {
+        &self.values.collect
     }
 
     /// A builder with these settings.

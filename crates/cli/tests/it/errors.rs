@@ -19,6 +19,7 @@ fn every_wrong_command_ends_with_what_to_do() {
     home.write("text", "this is no database, but long enough to be one");
     home.write("tape.jsonl", "1723161254340863867 {\"e\":\"nothing\"}\n");
     home.write("wrong.toml", "[tables.ohlcv_1s]\ncompress_after = \"1 day\"\n");
+    home.write("collect.toml", "[collect.spot]\nrest = \"ftp://127.0.0.1\"\n");
     home.write("config.toml", "stroe = \"memory:\"\n");
     let instrument = "demo:ETH/USDT";
     let commands: &[&[&str]] = &[
@@ -52,6 +53,11 @@ fn every_wrong_command_ends_with_what_to_do() {
         &["quarantine", "drop", "1"],
         &["quarantine", "drop", "1", "--origin", "tape", "--yes"],
         &["maintain", "--metrics", "9464"],
+        &["collect"],
+        &["collect", "ETHUSDT"],
+        &["collect", "kraken:ETH/USDT"],
+        &["collect", "binance:ETH/USDT", "--for", "0s"],
+        &["collect", "binance:ETH/USDT", "--config", "collect.toml"],
         // Stores.
         &["status", "--store", "mysql://u:pw@h/db"],
         &["status", "--store", "sqlite:"],

@@ -1,5 +1,6 @@
 //! The command line as other tools use it: a real process, a real database.
 mod bad_input;
+mod collect;
 mod config;
 mod copy;
 mod default_store;

@@ -78,6 +78,7 @@ impl Reader<'_> {
             (None, _) if is_section => self.fault(line, format!("{name} must be a section: write [{name}]")),
             // Another build's: it says nothing about this one.
             (None, _) if cfg!(not(feature = "timescale")) && name.split('.').next() == Some("pools") => {}
+            (None, _) if cfg!(not(feature = "live")) && name.split('.').next() == Some("collect") => {}
             (None, _) => self.unknown(line, name),
         }
     }

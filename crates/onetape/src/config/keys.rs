@@ -6,6 +6,8 @@ use onetape_domain::instrument::Exchange;
 use onetape_ingestion::PipelineConfig;
 use onetape_provider::ProviderConfig;
 
+#[cfg(feature = "live")]
+use super::collect::{self, CollectConfig};
 use super::values::{count, period, shown};
 use crate::url::StoreUrl;
 
@@ -20,6 +22,8 @@ pub(super) struct Values {
     pub(super) pools: onetape_timescale::Pools,
     /// None: the venue's own.
     pub(super) lateness: Option<Duration>,
+    #[cfg(feature = "live")]
+    pub(super) collect: CollectConfig,
 }
 
 impl Values {
@@ -31,6 +35,8 @@ impl Values {
             #[cfg(feature = "timescale")]
             pools: onetape_timescale::Pools::default(),
             lateness: None,
+            #[cfg(feature = "live")]
+            collect: CollectConfig::defaults(),
         }
     }
 }
@@ -102,7 +108,33 @@ macro_rules! period {
     };
 }
 
+/// A setting of a market that is collected live.
+#[cfg(feature = "live")]
+macro_rules! market {
+    ($name:literal, $about:literal, $market:literal, $field:ident) => {
+        market!($name, $about, $market, $field, |text| Ok(text.to_owned()), String::clone)
+    };
+    ($name:literal, $about:literal, $market:literal, $field:ident, $read:expr, $show:expr) => {
+        Key {
+            name: $name,
+            about: $about,
+            example: None,
+            set: |values, text| {
+                let read: fn(&str) -> Result<_, String> = $read;
+                values.collect.markets[$market].$field = read(text)?;
+                Ok(())
+            },
+            show: |values| {
+                let show: fn(&_) -> String = $show;
+                show(&values.collect.markets[$market].$field)
+            },
+        }
+    };
+}
+
 pub(super) const STORE: &str = "store";
+#[cfg(feature = "live")]
+pub(super) const JOURNAL: &str = "collect.journal";
 pub(super) const LATENESS: &str = "tape.lateness";
 pub(super) const BATCH_SIZE: &str = "pipeline.batch_size";
 
@@ -213,6 +245,87 @@ pub(super) const KEYS: &[Key] = &[
         },
         show: |values| values.lateness.map(shown).unwrap_or_default(),
     },
+    #[cfg(feature = "live")]
+    Key {
+        name: "collect.instruments",
+        about: "What `onetape collect` collects when it is given no instruments, divided by commas",
+        example: Some("binance:ETH/USDT, binance:BTC/USDT:USDT"),
+        set: |values, text| {
+            values.collect.instruments = collect::names(text)?;
+            Ok(())
+        },
+        show: |values| values.collect.instruments.join(", "),
+    },
+    #[cfg(feature = "live")]
+    Key {
+        name: "collect.depth",
+        about: "Whether order books are collected beside the trades: on or off",
+        example: None,
+        set: |values, text| values.collect.set_depth(text),
+        show: |values| values.collect.depth(),
+    },
+    #[cfg(feature = "live")]
+    Key {
+        name: JOURNAL,
+        about: "Folder of the journal, which keeps what the store does not have yet; without one a crash loses that. A \
+                path that is not absolute is looked for from the folder of this file",
+        example: Some("journal"),
+        set: |values, text| {
+            values.collect.journal = Some(text.into());
+            Ok(())
+        },
+        show: |values| {
+            values.collect.journal.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        },
+    },
+    #[cfg(feature = "live")]
+    period!(
+        "collect.repair_interval",
+        "How often trades that are missing are asked of the venue's history; 0s: never",
+        0..,
+        collect.repair_interval
+    ),
+    #[cfg(feature = "live")]
+    period!("collect.stop_within", "How long an orderly stop may take", 100.., collect.stop_within),
+    #[cfg(feature = "live")]
+    market!("collect.spot.websocket", "Where the streams of spot are", 0, websocket),
+    #[cfg(feature = "live")]
+    market!("collect.spot.rest", "Where the REST interface of spot is", 0, rest),
+    #[cfg(feature = "live")]
+    market!(
+        "collect.spot.trades",
+        "Which trades of spot are collected: single ones, or aggregate ones, which put the fills of an order at one price together",
+        0,
+        trades,
+        collect::trades,
+        |trades| collect::shown(*trades)
+    ),
+    #[cfg(feature = "live")]
+    market!("collect.usdm.websocket", "Where the streams of USD-M futures are", 1, websocket),
+    #[cfg(feature = "live")]
+    market!("collect.usdm.rest", "Where the REST interface of USD-M futures is", 1, rest),
+    #[cfg(feature = "live")]
+    market!(
+        "collect.usdm.trades",
+        "Which trades of USD-M futures are collected: single ones, or aggregate ones, which put the fills of an order at one price together",
+        1,
+        trades,
+        collect::trades,
+        |trades| collect::shown(*trades)
+    ),
+    #[cfg(feature = "live")]
+    market!("collect.coinm.websocket", "Where the streams of COIN-M futures are", 2, websocket),
+    #[cfg(feature = "live")]
+    market!("collect.coinm.rest", "Where the REST interface of COIN-M futures is", 2, rest),
+    #[cfg(feature = "live")]
+    market!(
+        "collect.coinm.trades",
+        "Which trades of COIN-M futures are collected: single ones, or aggregate ones, which put the fills of an order at one price together",
+        2,
+        trades,
+        collect::trades,
+        |trades| collect::shown(*trades)
+    ),
     #[cfg(feature = "timescale")]
     number!(
         "pools.reader.max_connections",

@@ -1,0 +1,32 @@
+//! Arguments of `onetape collect`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::StoreArg;
+use super::values::{InstrumentName, parse_instrument, parse_pause};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It stops in order at Ctrl-C or SIGTERM: connections are closed, and what was received is stored. The sections [collect…] of
+the config file say what is collected and where; docs/COLLECT.md explains them. The key for futures' past trades, where
+single trades are collected, is read from BINANCE_API_KEY.")]
+pub(crate) struct CollectArgs {
+    /// What to collect, as in binance:ETH/USDT (spot) or binance:BTC/USDT:USDT (futures); collect.instruments of the config
+    /// unless any is named here
+    #[arg(value_parser = parse_instrument, value_name = "INSTRUMENT")]
+    pub(crate) instruments: Vec<InstrumentName>,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Keep what the store does not have yet in this folder, so that a crash loses nothing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Stop after so long, as in 90s, 10m or 1d
+    #[arg(long = "for", value_name = "PERIOD", value_parser = parse_pause)]
+    pub(crate) period: Option<Duration>,
+    /// Print the summary as JSON, and no status line
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,244 @@
+//! `onetape collect`: instruments live from their venue into a store.
+
+mod status;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use onetape::config::CollectConfig;
+use onetape::exchanges::live::{ApiKey, BinanceHistory, LiveControl, LiveError, LiveFeed, market_of};
+use onetape::ingestion::{IngestError, RepairOptions};
+use onetape::journal::JournalOptions;
+use onetape::prelude::*;
+use tokio::task::JoinSet;
+
+use self::status::Status;
+use crate::args::CollectArgs;
+use crate::context::Context;
+use crate::hint::hinted;
+
+/// Time between two looks at how it goes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The variable that holds the key of a venue. It is in no file and in no argument, where others could read it.
+const KEY: &str = "BINANCE_API_KEY";
+
+pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u64> {
+    let mut context = context.with_store(&args.store)?;
+    if let Some(folder) = &args.journal {
+        context.config.set("collect.journal", &folder.display().to_string(), "--journal")?;
+    }
+    let markets = instruments(&args, &context)?;
+    let config = context.config.collect().clone();
+    let (feeds, controls) = open(&config, markets).await?;
+    let history = BinanceHistory::new(&config.markets, api_key().as_ref())?;
+    let tape = open_store(&context, &config).await?;
+    let status = Status::start(controls.clone(), args.json);
+    let ended = collect(&tape, feeds, &controls, &history, &config, args.period, status).await;
+    let closed = tape.close(config.stop_within).await;
+    let seconds = ended?;
+    let ingested = closed.context("not everything could be stored in time")?.unwrap_or_default();
+    let live: Vec<_> = controls.iter().map(LiveControl::stats).collect();
+    summary::print(&ingested, &live, seconds, tape.url(), args.json)?;
+    Ok(ingested.quarantined)
+}
+
+/// What is to be collected, by market.
+fn instruments(args: &CollectArgs, context: &Context) -> anyhow::Result<BTreeMap<usize, Vec<Instrument>>> {
+    let exchange = context.config.default_exchange();
+    let named: Vec<&str> = if args.instruments.is_empty() {
+        context.config.collect().instruments.iter().map(String::as_str).collect()
+    } else {
+        args.instruments.iter().map(|name| name.as_str()).collect()
+    };
+    if named.is_empty() {
+        let error = anyhow!("nothing is named that could be collected");
+        return Err(hinted(
+            error,
+            "name instruments, as in `onetape collect binance:ETH/USDT`, or set collect.instruments",
+        ));
+    }
+    let mut markets: BTreeMap<usize, Vec<Instrument>> = BTreeMap::new();
+    for name in named {
+        let instrument =
+            Instrument::parse_with_default(name, exchange).context("this names no instrument")?;
+        let Some(market) = market_of(&instrument) else {
+            let error = anyhow!("{instrument} is of no market that can be collected");
+            return Err(hinted(
+                error,
+                "spot is binance:BTC/USDT, USD-M futures binance:BTC/USDT:USDT, COIN-M futures binance:BTC/USD:BTC",
+            ));
+        };
+        markets.entry(market as usize).or_default().push(instrument);
+    }
+    Ok(markets)
+}
+
+/// Connects to each market. Nothing is stored where one of them refuses.
+async fn open(
+    config: &CollectConfig,
+    markets: BTreeMap<usize, Vec<Instrument>>,
+) -> Result<(Vec<LiveFeed>, Vec<LiveControl>), LiveError> {
+    let clock = Arc::new(onetape::memory::SystemClock::default());
+    let (mut feeds, mut controls) = (Vec::new(), Vec::new());
+    for (market, instruments) in markets {
+        let config = config.markets[market].clone();
+        let (feed, control) = LiveFeed::open(config, &instruments, clock.clone()).await?;
+        for info in feed.instruments() {
+            tracing::info!(
+                instrument = %info.instrument, native = info.native, tick = info.tick.map(|tick| tick.to_string()),
+                step = info.step.map(|step| step.to_string()), "collecting"
+            );
+        }
+        feeds.push(feed);
+        controls.push(control);
+    }
+    Ok((feeds, controls))
+}
+
+async fn open_store(context: &Context, config: &CollectConfig) -> anyhow::Result<Onetape> {
+    context.prepare_to_write()?;
+    let mut builder = context.config.builder()?;
+    if let Some(folder) = &config.journal {
+        builder = builder.journal(folder, JournalOptions::default());
+    }
+    let tape = builder.open().await?;
+    if let Some(recovery) = tape.recovery().filter(|_| config.journal.is_some()) {
+        tracing::info!(?recovery, "the journal was read");
+    }
+    Ok(tape)
+}
+
+/// The key that futures want for single past trades.
+pub(crate) fn api_key() -> Option<ApiKey> {
+    ApiKey::try_new(&std::env::var(KEY).ok()?)
+}
+
+/// Runs all feeds until they are told to stop, or one fails; returns how many seconds that took.
+async fn collect(
+    tape: &Onetape,
+    feeds: Vec<LiveFeed>,
+    controls: &[LiveControl],
+    history: &BinanceHistory,
+    config: &CollectConfig,
+    period: Option<Duration>,
+    mut status: Status,
+) -> anyhow::Result<f64> {
+    let pipeline = tape.ingestion();
+    let mut running = JoinSet::new();
+    for mut feed in feeds {
+        let pipeline = pipeline.clone();
+        running.spawn(async move {
+            let name = feed.to_string();
+            (name, pipeline.run(&mut feed).await.map(drop))
+        });
+    }
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let repairs = repair(&pipeline, history, config.repair_interval);
+    let told = told_to_stop(period);
+    tokio::pin!(repairs, told);
+    let mut failure = None;
+    loop {
+        tokio::select! {
+            ended = running.join_next() => {
+                failure = ended.and_then(|ended| failed(ended).err());
+                break;
+            }
+            _ = looks.tick() => status.look(&pipeline),
+            failed = &mut repairs => {
+                failure = Some(failed.into());
+                break;
+            }
+            told = &mut told => {
+                tracing::info!("{}, stopping in order", told?);
+                break;
+            }
+        }
+    }
+    controls.iter().for_each(LiveControl::stop);
+    let drained = async {
+        while let Some(ended) = running.join_next().await {
+            failed(ended)?;
+        }
+        anyhow::Ok(())
+    };
+    let drained = tokio::select! {
+        drained = tokio::time::timeout(config.stop_within, drained) => drained,
+        told = told_to_stop(None) => {
+            let error = anyhow!("{} again: stopped at once", told?);
+            return Err(hinted(error, "what the journal has comes back at the next start with the same folder"));
+        }
+    };
+    let seconds = status.finish();
+    match (failure, drained) {
+        (Some(failure), _) => Err(failure),
+        (None, Ok(drained)) => drained.map(|()| seconds),
+        (None, Err(_)) => {
+            let error = anyhow!("not everything received could be taken in within {:?}", config.stop_within);
+            Err(hinted(error, "`onetape doctor` examines the store; collect.stop_within gives it more time"))
+        }
+    }
+}
+
+/// The error of a feed that ended with one.
+fn failed(ended: Result<(String, Result<(), IngestError>), tokio::task::JoinError>) -> anyhow::Result<()> {
+    let (feed, ended) = ended.context("a feed ended abnormally")?;
+    ended.with_context(|| format!("{feed} stopped; what came before is stored"))
+}
+
+/// Fills gaps now and then, for ever; returns the error that the pipeline stopped with.
+async fn repair(
+    pipeline: &DataIngestionPipeline,
+    history: &BinanceHistory,
+    interval: Duration,
+) -> IngestError {
+    if interval.is_zero() {
+        return std::future::pending().await;
+    }
+    let mut pause = interval;
+    loop {
+        tokio::time::sleep(pause).await;
+        match pipeline.repair(history, &RepairOptions::BACKGROUND).await {
+            Ok(report) => {
+                if !report.gaps.is_empty() {
+                    tracing::info!(
+                        gaps = report.gaps.len(),
+                        pages = report.pages,
+                        "gaps of trades were looked at"
+                    );
+                }
+                pause = report.retry_after.map_or(interval, |retry_after| retry_after.max(interval));
+            }
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Waits for a signal, or the end of the period; returns which it was.
+async fn told_to_stop(period: Option<Duration>) -> std::io::Result<&'static str> {
+    let over = async {
+        match period {
+            Some(period) => tokio::time::sleep(period).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| "interrupted"),
+        terminated = terminated() => terminated.map(|()| "terminated"),
+        () = over => Ok("the period is over"),
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    std::future::pending().await
+}

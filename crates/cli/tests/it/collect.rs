@@ -1,0 +1,165 @@
+//! `onetape collect` against a venue on loopback.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use onetape::ports::{Selection, TimeQuery};
+use onetape::prelude::*;
+use onetape_simulator::Simulator;
+use onetape_testkit::generator;
+
+use crate::support::{Home, Ran};
+
+const SPOT: &str = "binance:ETH/USDT";
+const USDM: &str = "binance:BTC/USDT:USDT";
+
+/// Longest wait for something that is to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A venue of a spot and a USD-M market that begins once all is subscribed.
+async fn venue(seconds: u32) -> Simulator {
+    let market = |name: &str, seed| generator::Market {
+        seconds,
+        ..generator::Market::new(name.parse().expect("an instrument"), seed)
+    };
+    let simulator =
+        Simulator::builder().market(&market(SPOT, 1)).market(&market(USDM, 2)).speed(20).begin_with(4);
+    simulator.start().await.expect("a venue")
+}
+
+/// Settings for the venue, in the user's config.
+fn configure(home: &Home, venue: &Simulator) {
+    let market = |name: &str, market: Market| {
+        let (websocket, rest) = (venue.ws_url(market), venue.rest_url(market));
+        format!("[collect.{name}]\nwebsocket = \"{websocket}\"\nrest = \"{rest}\"\n")
+    };
+    let text = format!(
+        "store = \"sqlite://market.db\"\n[pipeline]\nflush_interval = \"100ms\"\n\
+         [collect]\ninstruments = \"{SPOT}, {USDM}\"\njournal = \"journal\"\n{}{}",
+        market("spot", Market::Spot),
+        market("usdm", Market::Usdm)
+    );
+    home.write("onetape.toml", &text);
+}
+
+/// A run that was begun; killed with its value, should a test fail.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(home: &Home, args: &[&str]) -> Self {
+        let mut command = home.command();
+        let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self(Some(child.expect("the binary runs")))
+    }
+
+    /// Sends a signal, and waits for the end.
+    fn end(mut self, signal: &str) -> Ran {
+        let child = self.0.take().expect("it runs");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        child.wait_with_output().expect("the binary ends").into()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+        }
+    }
+}
+
+/// Ids of the trades that are stored.
+async fn stored(home: &Home, name: &str) -> Vec<i64> {
+    let path = home.path().join("market.db");
+    if !path.exists() {
+        return Vec::new();
+    }
+    let tape = Onetape::open(&format!("sqlite://{}", path.display())).await.expect("a store");
+    let query = TimeQuery {
+        instrument: name.parse().expect("an instrument"),
+        selection: Selection::Range(TimeRange::ALL),
+        as_of: Timestamp::LATEST,
+    };
+    let trades: Vec<Trade> = tape.store().stream_trades(query).try_collect().await.expect("trades");
+    trades.iter().map(|trade| trade.key.sequence).collect()
+}
+
+/// Waits until so many trades of an instrument are stored.
+async fn wait_for(home: &Home, name: &str, count: usize) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while stored(home, name).await.len() < count {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    if waited.await.is_err() {
+        panic!("{} of {count} trades of {name} are stored", stored(home, name).await.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_markets_are_collected_whole_and_it_stops_in_order() {
+    let (home, venue) = (Home::new(), venue(40).await);
+    configure(&home, &venue);
+    let running = Running::start(&home, &["collect"]);
+    let ids = |name: &str| -> Vec<i64> {
+        let script = venue.truth(&name.parse().expect("an instrument"));
+        let count = if name == SPOT { script.trades().len() } else { script.aggregates().len() };
+        (0..i64::try_from(count).expect("few")).collect()
+    };
+    for name in [SPOT, USDM] {
+        wait_for(&home, name, ids(name).len()).await;
+    }
+    let ran = running.end("-TERM");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("books fetched: 2, in vain: 0"), "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains(" 0 lost, 0 renewed"), "{}", ran.out);
+    assert!(ran.err.contains("terminated, stopping in order"), "{}", ran.err);
+    for name in [SPOT, USDM] {
+        let stored = stored(&home, name).await;
+        let first = stored[0];
+        let want: Vec<i64> = ids(name).into_iter().map(|id| id + first).collect();
+        assert_eq!(stored, want, "{name}");
+        let book = home.onetape(&["query", "book", name]).ok();
+        assert!(book.lines().count() > 10, "{book}");
+    }
+    let gaps: serde_json::Value =
+        serde_json::from_str(&home.onetape(&["gaps", "list", "--json"]).ok()).expect("json");
+    assert_eq!(gaps["gaps"].as_array().map_or(0, Vec::len), 0, "{gaps}");
+    assert_eq!(venue.report().breaches, [""; 0], "the venue's limits were kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_ends_it_and_the_summary_is_for_programs() {
+    let (home, venue) = (Home::new(), venue(600).await);
+    configure(&home, &venue);
+    let ran = home.onetape(&["collect", "--for", "2s", "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&ran.ok()).expect("json");
+    assert!(summary["rows"]["trades"].as_u64() > Some(0), "{summary}");
+    assert_eq!(summary["connections"]["attempts"], 3, "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_venue_does_not_list_is_refused_before_anything_is_stored() {
+    let (home, venue) = (Home::new(), venue(10).await);
+    configure(&home, &venue);
+    let ran = home.onetape(&["collect", "binance:ETH/USTD"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("binance:ETH/USTD is not listed at spot"), "{}", ran.err);
+    assert!(ran.err.contains("hint: did you mean binance:ETH/USDT?"), "{}", ran.err);
+    assert!(!home.path().join("market.db").exists());
+}
+
+#[test]
+fn the_documented_config_is_one() {
+    let home = Home::new();
+    let page = include_str!("../../../../docs/COLLECT.md");
+    let sample = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a sample");
+    home.write("onetape.toml", sample);
+    let shown = home.onetape(&["config", "show"]).ok();
+    for line in ["collect.instruments", "collect.journal", "collect.usdm.trades"] {
+        let row = shown.lines().find(|row| row.contains(line)).unwrap_or_default();
+        assert!(row.contains("onetape.toml:"), "{line}: {shown}");
+    }
+}
