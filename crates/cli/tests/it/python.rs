@@ -1,27 +1,12 @@
 //! What other programs make of exported files: pyarrow, pandas, polars and DuckDB, in a virtual environment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::export::{TABLES, export, market};
 use crate::support::{Kind, Ran, query};
-
-/// Python with the packages of `tests/python/requirements.txt`; none, visibly, where there is none.
-fn python() -> Option<PathBuf> {
-    let setting = std::env::var("ONETAPE_TEST_PYTHON").ok();
-    let named = setting.as_deref().filter(|value| *value != "required").map(PathBuf::from);
-    // The folder of the build, whatever its name.
-    let target = Path::new(env!("CARGO_BIN_EXE_onetape")).ancestors().nth(2).expect("a target folder");
-    let python = named.unwrap_or_else(|| target.join("python/bin/python"));
-    if python.exists() {
-        return Some(python);
-    }
-    assert!(setting.is_none(), "Python is required, but there is no {}", python.display());
-    eprintln!("SKIPPED: no Python at {}: see docs/TESTING.md", python.display());
-    None
-}
 
 /// What a query prints of closed rows.
 fn queried(store: &str, what: &str, more: &[&str]) -> String {
@@ -33,7 +18,9 @@ fn queried(store: &str, what: &str, more: &[&str]) -> String {
 
 #[tokio::test]
 async fn other_programs_read_the_values_that_queries_print() {
-    let Some(python) = python() else { return };
+    // The folder of the build, whatever its name.
+    let target = Path::new(env!("CARGO_BIN_EXE_onetape")).ancestors().nth(2).expect("a target folder");
+    let Some(python) = onetape_testkit::python::python(target) else { return };
     let store = Kind::File.store().await.expect("a file");
     let folder = tempfile::tempdir().expect("a folder");
     let url = store.url();

@@ -1,0 +1,21 @@
+//! Market data as older systems kept it: Parquet files and pickles of `pandas`, read as candles.
+//!
+//! [`LegacyFile`] opens a file of either kind, [`CandleLayout`] finds the columns of candles among its own, and
+//! [`LegacyFile::candles`] gives what its rows say: numbers as exact decimal text, of floats the shortest decimal that is
+//! their own, and times in microseconds. Nothing is decided here about what a row is worth.
+//!
+//! Files are not trusted. A [pickle] is read without executing anything: the stream of instructions becomes a graph of
+//! values, names outside a short list are refused, and tables are then found in the graph. Memory is bounded whatever
+//! the size of a file and whatever it claims; arrays stay in the file until a batch asks for them.
+
+#![warn(missing_docs)]
+
+mod error;
+mod file;
+mod layout;
+pub mod parquet;
+pub mod pickle;
+
+pub use error::{LegacyError, LegacyErrorKind};
+pub use file::LegacyFile;
+pub use layout::{CandleLayout, LegacyRow, NumberUnit};

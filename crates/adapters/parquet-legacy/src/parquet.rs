@@ -1,0 +1,117 @@
+//! Parquet files of pandas, pyarrow and others, whatever their codec.
+//!
+//! Columns are read by what Parquet itself says of them, not by what the writer's library noted beside: text is text also
+//! where pandas had a category. Before anything is decompressed, the headers of all pages are looked at, so that none
+//! asks for more memory than [`MAX_PAGE_BYTES`].
+
+mod pages;
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+
+use crate::error::{LegacyError, LegacyErrorKind};
+use crate::pickle::BATCH_ROWS;
+
+/// Most bytes of a page once it is decompressed.
+pub const MAX_PAGE_BYTES: u64 = 64 << 20;
+/// Most bytes of the description of a file, which stands at its end.
+pub const MAX_FOOTER_BYTES: u64 = 64 << 20;
+
+/// A Parquet file whose description was read.
+#[derive(Debug)]
+pub struct ParquetFile {
+    name: String,
+    file: File,
+    metadata: ArrowReaderMetadata,
+}
+
+impl ParquetFile {
+    /// Reads what a file says of itself.
+    ///
+    /// # Errors
+    /// For a file that cannot be read, is no Parquet file or a damaged one, or is described by more than
+    /// [`MAX_FOOTER_BYTES`].
+    pub fn open(path: &Path) -> Result<Self, LegacyError> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| LegacyError::io(&name, "open", error))?;
+        pages::check_footer(&file).map_err(|problem| problem.at(&name))?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = guarded(&name, || ArrowReaderMetadata::load(&file, options))?;
+        Ok(Self { name, file, metadata })
+    }
+
+    /// Its columns. Times without a zone have none here either, and count as UTC.
+    pub fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+
+    /// How many rows it says it has.
+    pub fn rows(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// The rows of some columns, by their places in the schema and in its order, in batches; after an error no more.
+    ///
+    /// # Errors
+    /// For a page of more than [`MAX_PAGE_BYTES`], for pages that are not where the file says, and as a batch for what
+    /// cannot be decoded.
+    pub fn batches(
+        &self,
+        columns: &[usize],
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, LegacyError>> + '_, LegacyError> {
+        pages::check_pages(&self.file, self.metadata.metadata(), columns)
+            .map_err(|problem| problem.at(&self.name))?;
+        let file = self.file.try_clone().map_err(|error| LegacyError::io(&self.name, "open", error))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
+        let mut reader =
+            guarded(&self.name, || builder.with_projection(mask).with_batch_size(BATCH_ROWS).build())?;
+        let (mut is_over, mut left) = (false, self.rows());
+        Ok(std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            match guarded(&self.name, || reader.next().transpose()) {
+                Ok(Some(batch)) => {
+                    left = left.saturating_sub(batch.num_rows() as u64);
+                    Some(Ok(batch))
+                }
+                Err(error) => {
+                    is_over = true;
+                    Some(Err(error))
+                }
+                Ok(None) => {
+                    is_over = true;
+                    let message = format!("ends {left} rows before what it says");
+                    (left > 0).then(|| Err(LegacyError::new(LegacyErrorKind::Damaged, &self.name, message)))
+                }
+            }
+        }))
+    }
+}
+
+/// Calls the library, which panics over some damaged files: what it worked on is not used again.
+fn guarded<T, E: std::fmt::Display>(
+    name: &str,
+    call: impl FnOnce() -> Result<T, E>,
+) -> Result<T, LegacyError> {
+    let damaged = |reason: &dyn std::fmt::Display| {
+        LegacyError::new(
+            LegacyErrorKind::Damaged,
+            name,
+            format_args!("is damaged, or is no Parquet file: {reason}"),
+        )
+    };
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| damaged(&error)),
+        Err(_) => Err(damaged(&"its parts contradict one another")),
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the legacy reader: the caches that pandas wrote, and files that are damaged or mean harm.
+
+// Instrumented for fuzzing, every test binary needs the fuzzing engine's symbols.
+use bolero as _;
+
+mod cache;
+mod harmful;
+mod layout;
+mod pages;
+mod python;
+mod support;
