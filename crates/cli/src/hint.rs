@@ -167,6 +167,7 @@ fn provider(error: &ProviderError) -> Option<&'static str> {
         ProviderError::Future { .. } => {
             Some("ask for an instant up to the clock, or leave out --strict to be answered as of the clock")
         }
+        ProviderError::Unavailable { source: Some(_), .. } => None,
         ProviderError::Unavailable { .. } => Some("ask again, or for another instant"),
         ProviderError::Quality { .. } => Some(
             "`onetape query coverage INSTRUMENT` shows the gaps; ask for another instant, or for a lower --min-quality",

@@ -1,5 +1,7 @@
 //! Why an answer could not be given.
 
+use std::sync::Arc;
+
 use onetape_domain::instrument::Instrument;
 use onetape_domain::quality::Tier;
 use onetape_domain::time::Timestamp;
@@ -31,7 +33,7 @@ pub enum ProviderError {
         /// The last instant that can be proven.
         clock: Timestamp,
     },
-    /// Neither cache nor store can prove the answer.
+    /// Neither cache nor store can prove the answer: the store has not come that far, or it does not answer.
     #[error("{instrument} at {as_of} is unavailable: {reason}")]
     Unavailable {
         /// What was asked for.
@@ -40,6 +42,8 @@ pub enum ProviderError {
         as_of: Timestamp,
         /// Why.
         reason: String,
+        /// The store's failure, where it does not answer.
+        source: Option<Arc<StoreError>>,
     },
     /// A section is less complete than the caller demands.
     #[error("section {section} is {tier}, {coverage} % covered, but at least {demanded} was demanded", tier = tier.as_str(), demanded = demanded.as_str())]
@@ -53,9 +57,21 @@ pub enum ProviderError {
         /// What was demanded.
         demanded: Tier,
     },
-    /// The store failed.
+    /// The store failed otherwise than by not answering.
     #[error("the store failed")]
     Store(#[from] StoreError),
+}
+
+impl ProviderError {
+    /// A store that does not answer, as what it is to a reader.
+    pub(crate) fn in_outage(self, instrument: &Instrument, as_of: Timestamp) -> Self {
+        let Self::Store(error) = self else { return self };
+        if !error.is_retryable() {
+            return Self::Store(error);
+        }
+        let reason = "the cache cannot prove it, and the store does not answer".to_owned();
+        Self::Unavailable { instrument: instrument.clone(), as_of, reason, source: Some(Arc::new(error)) }
+    }
 }
 
 /// A frame of a subscription that could not be made. The subscription goes on.

@@ -50,6 +50,16 @@ impl UnifiedDataProvider {
         aggregation: BookAggregation,
         request: &Request,
     ) -> Result<OrderBookDataFrame, ProviderError> {
+        let book = self.order_book_of(instrument, aggregation, request).await;
+        book.map_err(|error| error.in_outage(instrument, self.wanted(instrument, request)))
+    }
+
+    async fn order_book_of(
+        &self,
+        instrument: &Instrument,
+        aggregation: BookAggregation,
+        request: &Request,
+    ) -> Result<OrderBookDataFrame, ProviderError> {
         let started = self.clock.monotonic_micros();
         request.check(&self.config)?;
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(instrument));

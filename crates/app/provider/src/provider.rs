@@ -139,9 +139,10 @@ impl UnifiedDataProvider {
     /// - [`ProviderError::Invalid`] for limits that are too large;
     /// - [`ProviderError::UnknownInstrument`] when nothing was ever stored of it;
     /// - [`ProviderError::Future`] for a strict request beyond the clock;
-    /// - [`ProviderError::Unavailable`] when neither cache nor store can prove the answer;
+    /// - [`ProviderError::Unavailable`] when neither cache nor store can prove the answer, or the cache cannot and the store
+    ///   does not answer;
     /// - [`ProviderError::Quality`] when a section is worse than demanded;
-    /// - [`ProviderError::Store`] when the store fails.
+    /// - [`ProviderError::Store`] when the store fails otherwise.
     pub async fn inference(
         &self,
         instrument: &Instrument,
@@ -154,7 +155,8 @@ impl UnifiedDataProvider {
             .then(|| parts.measured_to(as_of).map(|end| (parts.covered_candles(), end)));
         let mut frame = assemble(instrument.clone(), as_of, shape, parts)?;
         // After the rows: what is dropped in between is seen.
-        self.expiry(instrument, source).await?.mark(&mut frame, shape);
+        let expiry = self.expiry(instrument, source).await;
+        expiry.map_err(|error| error.in_outage(instrument, as_of))?.mark(&mut frame, shape);
         if let Some((covered, end)) = flat.flatten() {
             frame.fill_flat(request.limit, &covered, end);
         }
@@ -197,7 +199,8 @@ impl UnifiedDataProvider {
         let (covered, end) = (answer.parts.covered_candles(), answer.parts.measured_to(answer.as_of));
         let trades = answer.parts.covered(Stream::Trades);
         let forming = answer.parts.forming()?;
-        let expiry = self.expiry(instrument, answer.source).await?;
+        let expiry = self.expiry(instrument, answer.source).await;
+        let expiry = expiry.map_err(|error| error.in_outage(instrument, answer.as_of))?;
         let open_from =
             answer.parts.candles[Timeframe::S1.index()].last().map_or(answer.as_of, Candle::close_time);
         let mut candles = BTreeMap::new();
@@ -256,19 +259,44 @@ impl UnifiedDataProvider {
         if let Some((_, rows)) = self.cache.as_ref().and_then(|cache| cache.candles(&query)) {
             return Ok(rows);
         }
+        let closed = self.closed_of_store(&mut query, &request).await;
+        closed.map_err(|error| error.in_outage(&query.instrument, self.wanted(&query.instrument, &request)))
+    }
+
+    async fn closed_of_store(
+        &self,
+        query: &mut CandleQuery,
+        request: &Request,
+    ) -> Result<Vec<Candle>, ProviderError> {
         let issued = self.cache.as_ref().and_then(|cache| cache.issued(&query.instrument));
-        query.as_of = self.resolve(&query.instrument, &request, issued).await?;
+        query.as_of = self.resolve(&query.instrument, request, issued).await?;
         let (candles, imports) =
-            try_join(self.store.candles(&query), self.store.imports(&query.instrument)).await?;
+            try_join(self.store.candles(query), self.store.imports(&query.instrument)).await?;
         if imports.is_empty() {
             return Ok(candles);
         }
-        let data = self.multi_timeframe(&query.instrument, &[timeframe], &request).await?;
-        Ok(data.candles.get(&timeframe).map(|section| section.closed().to_vec()).unwrap_or_default())
+        let data = self.multi_timeframe(&query.instrument, &[query.timeframe], request).await?;
+        Ok(data.candles.get(&query.timeframe).map(|section| section.closed().to_vec()).unwrap_or_default())
     }
 
     /// Gets the parts of an answer, the candles of imports with them where there are any.
     pub(crate) async fn answer(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+        shape: FrameShape,
+    ) -> Result<Answer, ProviderError> {
+        let answer = self.answer_of(instrument, request, shape).await;
+        answer.map_err(|error| error.in_outage(instrument, self.wanted(instrument, request)))
+    }
+
+    /// The instant that is asked for; of a request for now, how far it is known to be.
+    pub(crate) fn wanted(&self, instrument: &Instrument, request: &Request) -> Timestamp {
+        let issued = || self.cache.as_ref().and_then(|cache| cache.issued(instrument));
+        request.timestamp.or_else(issued).unwrap_or_else(|| self.clock.now())
+    }
+
+    async fn answer_of(
         &self,
         instrument: &Instrument,
         request: &Request,
@@ -364,7 +392,8 @@ impl UnifiedDataProvider {
         let wanted = issued.map_or(flushed, |issued| issued.min(requested));
         if wanted > flushed && request.timestamp.is_some() {
             let reason = format!("the cache does not hold it, and the store has come to {flushed}");
-            return Err(ProviderError::Unavailable { instrument: instrument.clone(), as_of: wanted, reason });
+            let instrument = instrument.clone();
+            return Err(ProviderError::Unavailable { instrument, as_of: wanted, reason, source: None });
         }
         if request.strict && request.timestamp.is_some() {
             return Err(ProviderError::Future { instrument: instrument.clone(), requested, clock: flushed });

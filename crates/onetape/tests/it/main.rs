@@ -10,6 +10,8 @@ mod imports;
 mod indicators;
 #[cfg(feature = "timescale")]
 mod model;
+#[cfg(feature = "journal")]
+mod outage;
 mod push;
 mod quality;
 mod round_trips;

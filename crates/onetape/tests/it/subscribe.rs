@@ -238,7 +238,7 @@ async fn a_frame_that_cannot_be_made_is_an_error_and_the_next_is_tried() {
     let error = outcomes.remove(2).expect_err("the store was away");
     assert_eq!((error.as_of, error.passed_over), (closes[2], 0));
     assert!(error.to_string().contains(&format!("binance:ETH/USDT at {}", closes[2])), "{error}");
-    let ProviderError::Store(cause) = &error.source else { panic!("{error:?}") };
+    let ProviderError::Unavailable { source: Some(cause), .. } = &error.source else { panic!("{error:?}") };
     assert_eq!(cause.kind(), StoreErrorKind::Connection);
     let rest: Vec<LiveFrame> = outcomes.into_iter().map(|outcome| outcome.expect("a frame")).collect();
     assert_eq!(rest.len(), closes.len() - 1);
