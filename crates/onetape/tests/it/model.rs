@@ -187,6 +187,7 @@ fn tape(seed: u64) -> Vec<FeedMessage> {
 }
 
 /// A store that is compared with the one in memory.
+#[expect(clippy::large_enum_variant, reason = "one value a test")]
 enum Other {
     Timescale { store: TimescaleStore, _database: TestDb },
     Sqlite { store: SqliteStore, _folder: tempfile::TempDir },
