@@ -6,6 +6,7 @@ mod context;
 mod hint;
 mod output;
 mod progress;
+mod telemetry;
 mod usage;
 
 use std::io::ErrorKind;

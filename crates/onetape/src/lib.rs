@@ -112,8 +112,10 @@ mod error;
 #[cfg(feature = "export")]
 mod export;
 mod gaps;
+mod health;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
+mod metrics;
 mod open;
 mod stored;
 #[cfg(feature = "config")]
@@ -136,8 +138,10 @@ pub use error::{OpenError, hint_of};
 #[cfg(feature = "export")]
 pub use export::{Export, ExportError, ExportProgress, ExportSummary, ExportTable};
 pub use gaps::{GapsOfInstrument, KnownGap};
+pub use health::{Check, Health, HealthLimits};
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
-pub use maintenance::{AuditScope, DURATION_BUCKETS, DURATION_METRIC, describe_metrics, maintain};
+pub use maintenance::{AuditScope, maintain};
+pub use metrics::{describe_metrics, metrics};
 pub use open::{Builder, Onetape};
 pub use stored::{Completeness, Stored, StoredInstrument, StoredTable, StreamCoverage};
 pub use url::StoreUrl;

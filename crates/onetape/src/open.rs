@@ -183,6 +183,11 @@ impl Onetape {
         &self.store
     }
 
+    /// The write side where it was started.
+    pub(crate) fn started(&self) -> Option<DataIngestionPipeline> {
+        self.pipeline.lock().clone()
+    }
+
     pub(crate) fn clock(&self) -> &dyn WallClock {
         self.clock.as_ref()
     }

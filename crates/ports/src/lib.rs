@@ -14,6 +14,7 @@ pub mod feed;
 pub mod history;
 pub mod inventory;
 pub mod journal;
+pub mod metric;
 pub mod query;
 pub mod store;
 
@@ -28,6 +29,7 @@ pub use journal::{
     Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,
     JournalRecord, JournalRecovery,
 };
+pub use metric::{MetricInfo, MetricKind};
 pub use query::{
     BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, QuarantineEntry, QuarantineQuery,
     Selection, TimeQuery,

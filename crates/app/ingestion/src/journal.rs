@@ -12,6 +12,7 @@ use onetape_ports::{
 
 use crate::config::PipelineConfig;
 use crate::error::IngestError;
+use crate::metrics;
 use crate::pipeline::{DataIngestionPipeline, Inner, SharedSlot};
 use crate::slot::Sinks;
 
@@ -128,8 +129,16 @@ impl Inner {
     /// Waits until the journal has everything of an instrument on the disk, and shows it to the cache.
     pub(crate) async fn settle(&self, slot: &SharedSlot) -> Result<(), IngestError> {
         let Some(journal) = &self.journal else { return Ok(()) };
-        let Some(reached) = slot.lock().journaled() else { return Ok(()) };
+        let (reached, is_news) = {
+            let slot = slot.lock();
+            (slot.journaled(), slot.has_unpublished())
+        };
+        let Some(reached) = reached else { return Ok(()) };
+        let started = self.clock.monotonic_micros();
         journal.synced(reached.0).await.map_err(|error| self.journal_failed(error))?;
+        if is_news {
+            metrics::journaled(self.clock.monotonic_micros() - started);
+        }
         slot.lock().publish_until(reached, self.cache.as_deref());
         Ok(())
     }

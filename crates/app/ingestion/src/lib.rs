@@ -10,8 +10,10 @@ mod breaker;
 mod config;
 mod due;
 mod error;
+mod health;
 mod imports;
 mod journal;
+mod metrics;
 mod pipeline;
 mod push;
 mod refusal;
@@ -23,6 +25,7 @@ mod writer;
 
 pub use config::PipelineConfig;
 pub use error::IngestError;
+pub use metrics::{MAX_LABELLED, METRICS};
 pub use pipeline::DataIngestionPipeline;
 pub use push::PushedTrade;
 pub use repair::{GapOutcome, REPAIR, RepairOptions, RepairReport, RepairedGap};

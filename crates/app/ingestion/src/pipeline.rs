@@ -27,6 +27,7 @@ use crate::config::PipelineConfig;
 use crate::due;
 use crate::error::IngestError;
 use crate::journal::Trimming;
+use crate::metrics::{self, Published};
 use crate::slot::{Sinks, Slot};
 use crate::summary::IngestSummary;
 
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) quarantine: Mutex<Vec<QuarantinedRecord>>,
     pub(crate) summary: Mutex<IngestSummary>,
     pub(crate) failure: Mutex<Option<IngestError>>,
+    pub(crate) published: Mutex<Published>,
     pub(crate) closing: AtomicBool,
     /// Wakes the writer.
     pub(crate) due: Notify,
@@ -67,7 +69,7 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub struct DataIngestionPipeline {
     pub(crate) inner: Arc<Inner>,
-    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    pub(crate) writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl DataIngestionPipeline {
@@ -103,11 +105,13 @@ impl DataIngestionPipeline {
             quarantine: Mutex::default(),
             summary: Mutex::default(),
             failure: Mutex::default(),
+            published: Mutex::default(),
             closing: AtomicBool::new(false),
             due: Notify::new(),
             progress: Notify::new(),
         });
         let writer = tokio::spawn(due::write_until_closed(inner.clone()));
+        tokio::spawn(metrics::publish_until_closed(Arc::downgrade(&inner)));
         Self { inner, writer: Arc::new(Mutex::new(Some(writer))) }
     }
 
@@ -206,6 +210,7 @@ impl DataIngestionPipeline {
     pub(crate) async fn stop(&self) -> bool {
         self.inner.closing.store(true, Ordering::Release);
         self.inner.end_watching();
+        self.inner.publish_metrics();
         self.inner.due.notify_one();
         self.inner.progress.notify_waiters();
         let writer = self.writer.lock().take();

@@ -207,6 +207,11 @@ impl Slot {
         self.journaled.map(|position| (position, self.engine.issued()))
     }
 
+    /// Whether the cache waits for the journal.
+    pub(crate) fn has_unpublished(&self) -> bool {
+        !self.unpublished.is_empty()
+    }
+
     /// Shows the cache what the journal has on the disk: everything up to the place, and up to the stamp.
     pub(crate) fn publish_until(
         &mut self,

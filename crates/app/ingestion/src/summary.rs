@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use onetape_domain::change::Changes;
+use onetape_domain::coverage::{CoverageState, Stream};
+use onetape_domain::engine::gaps::{arrived_ids_of, missing_ids_of};
 use onetape_domain::engine::{Outcome, Step};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
@@ -37,6 +39,14 @@ pub struct IngestSummary {
     pub imbalances: u64,
     /// Rows of the coverage log.
     pub coverage: u64,
+    /// Holes that opened in the ids of trades.
+    pub gaps: u64,
+    /// Ranges of them that were proven complete after all.
+    pub gaps_filled: u64,
+    /// Holes that were given up.
+    pub gaps_unfillable: u64,
+    /// How often a book lost its synchrony.
+    pub books_lost: u64,
     /// Imports taken in.
     pub imports: u64,
     /// The last stamp of each instrument seen.
@@ -65,5 +75,18 @@ impl IngestSummary {
         self.imbalances += changes.imbalances.len() as u64;
         self.coverage += changes.coverage.len() as u64;
         self.imports += changes.imports.len() as u64;
+        for row in &changes.coverage {
+            match (row.stream, row.state) {
+                (Stream::Trades, CoverageState::Gap) => {
+                    self.gaps += u64::from(missing_ids_of(&row.reason).is_some());
+                }
+                (Stream::Trades, CoverageState::Filled) => {
+                    self.gaps_filled += u64::from(arrived_ids_of(&row.reason).is_some());
+                }
+                (Stream::Trades, CoverageState::Unfillable) => self.gaps_unfillable += 1,
+                (Stream::Book, CoverageState::Gap) => self.books_lost += 1,
+                _ => {}
+            }
+        }
     }
 }

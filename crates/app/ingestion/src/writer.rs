@@ -8,6 +8,7 @@ use onetape_domain::message::QuarantinedRecord;
 use onetape_ports::{StoreError, StoreErrorKind};
 
 use crate::error::IngestError;
+use crate::metrics;
 use crate::pipeline::{Inner, SharedSlot};
 
 impl Inner {
@@ -15,6 +16,7 @@ impl Inner {
     /// out.
     pub(crate) async fn write_slot(&self, slot: &SharedSlot, with_book: bool) -> Result<bool, IngestError> {
         let Some(mut batch) = slot.lock().take(with_book) else { return Ok(false) };
+        let started = self.clock.monotonic_micros();
         let result = loop {
             // What the store has, the journal and the cache must have had before.
             self.settle(slot).await?;
@@ -33,6 +35,7 @@ impl Inner {
         };
         match &result {
             Ok(issued) => {
+                metrics::written(batch.0.changes.len(), self.clock.monotonic_micros() - started);
                 slot.lock().written(*issued);
                 if let Some(cache) = &self.cache {
                     cache.durable(&batch.0.instrument, *issued);

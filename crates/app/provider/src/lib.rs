@@ -8,6 +8,7 @@
 mod error;
 mod history;
 mod imports;
+mod metrics;
 mod order_book;
 mod provider;
 mod request;
@@ -15,6 +16,7 @@ mod subscription;
 
 pub use error::{ProviderError, SubscriptionError};
 pub use history::CandleStream;
+pub use metrics::METRICS;
 pub use provider::{MultiTimeframeData, UnifiedDataProvider};
 pub use request::{FillPolicy, ProviderConfig, Request};
 pub use subscription::{LiveFrame, MAX_WAITING, Subscription, SubscriptionRequest};

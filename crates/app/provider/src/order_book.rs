@@ -18,6 +18,7 @@ use onetape_ports::{BookQuery, FrameQuery, Selection, TimeQuery};
 use rust_decimal::Decimal;
 
 use crate::error::ProviderError;
+use crate::metrics;
 use crate::provider::{UnifiedDataProvider, check_quality};
 use crate::request::Request;
 
@@ -51,7 +52,8 @@ impl UnifiedDataProvider {
         request: &Request,
     ) -> Result<OrderBookDataFrame, ProviderError> {
         let book = self.order_book_of(instrument, aggregation, request).await;
-        book.map_err(|error| error.in_outage(instrument, self.wanted(instrument, request)))
+        let book = book.map_err(|error| error.in_outage(instrument, self.wanted(instrument, request)));
+        book.inspect_err(metrics::failed)
     }
 
     async fn order_book_of(

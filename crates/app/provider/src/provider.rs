@@ -27,6 +27,7 @@ use parking_lot::RwLock;
 
 use crate::error::ProviderError;
 use crate::imports::ImportMemory;
+use crate::metrics;
 use crate::request::{FillPolicy, ProviderConfig, Request};
 
 /// Aligned candles of several timeframes at one instant.
@@ -148,6 +149,14 @@ impl UnifiedDataProvider {
         instrument: &Instrument,
         request: &Request,
     ) -> Result<InferenceDataFrame, ProviderError> {
+        self.frame(instrument, request).await.inspect_err(metrics::failed)
+    }
+
+    async fn frame(
+        &self,
+        instrument: &Instrument,
+        request: &Request,
+    ) -> Result<InferenceDataFrame, ProviderError> {
         let started = self.clock.monotonic_micros();
         let shape = request.check(&self.config)?;
         let Answer { as_of, parts, source } = self.answer(instrument, request, shape).await?;
@@ -188,6 +197,15 @@ impl UnifiedDataProvider {
     /// # Errors
     /// As [`inference`](Self::inference).
     pub async fn multi_timeframe(
+        &self,
+        instrument: &Instrument,
+        timeframes: &[Timeframe],
+        request: &Request,
+    ) -> Result<MultiTimeframeData, ProviderError> {
+        self.candles(instrument, timeframes, request).await.inspect_err(metrics::failed)
+    }
+
+    async fn candles(
         &self,
         instrument: &Instrument,
         timeframes: &[Timeframe],
@@ -422,10 +440,11 @@ impl UnifiedDataProvider {
         let elapsed = self.clock.monotonic_micros().saturating_sub(started);
         let staleness_us = request.timestamp.is_none().then(|| self.clock.now().since(as_of));
         let limit = i64::try_from(self.config.stale_after.as_micros()).unwrap_or(i64::MAX);
+        let latency = Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64();
+        metrics::answered(data_source, latency);
         FrameMetadata {
             data_source,
-            query_latency_ms: Duration::from_micros(u64::try_from(elapsed).unwrap_or(0)).as_secs_f64()
-                * 1_000.0,
+            query_latency_ms: latency * 1_000.0,
             requested: request.timestamp,
             staleness_us,
             stale: staleness_us.is_some_and(|staleness| staleness > limit),

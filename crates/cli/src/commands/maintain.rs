@@ -1,17 +1,18 @@
 //! `onetape maintain`: what the settings demand of rows that grow old, once or again and again.
 
-use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use futures::future::{BoxFuture, FutureExt as _};
 use onetape::timescale::Maintained;
-use onetape::{AuditScope, Maintenance};
+use onetape::{AuditScope, Check, Health, Maintenance};
 
 use crate::args::MaintainArgs;
 use crate::context::Context;
 use crate::hint::hinted;
 use crate::output::say;
+use crate::telemetry::{self, Probe};
 
 pub(crate) async fn run(args: MaintainArgs, context: Context) -> anyhow::Result<()> {
     let store = context.with_store(&args.store)?.address_of_existing()?;
@@ -34,8 +35,10 @@ pub(crate) async fn run(args: MaintainArgs, context: Context) -> anyhow::Result<
 /// The first run compares everything, the later ones what may still change. A run that fails is followed by the
 /// next: the server may be back by then.
 async fn again_and_again(args: &MaintainArgs, store: &str, pause: Duration) -> anyhow::Result<()> {
+    let last = Arc::new(LastRun::default());
     if let Some(address) = args.metrics {
-        serve_metrics(address).with_context(|| format!("metrics cannot be served at {address}"))?;
+        let served = telemetry::serve(address, last.clone()).await;
+        served.with_context(|| format!("metrics cannot be served at {address}"))?;
     }
     let mut audit = AuditScope::Everything;
     loop {
@@ -43,6 +46,7 @@ async fn again_and_again(args: &MaintainArgs, store: &str, pause: Duration) -> a
             outcome = once(args, store, audit) => outcome,
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         };
+        last.note(&outcome);
         match outcome {
             Ok(_) => audit = AuditScope::Recent,
             Err(error) => tracing::error!("a run failed, the next is in {pause:?}: {error:#}"),
@@ -54,16 +58,30 @@ async fn again_and_again(args: &MaintainArgs, store: &str, pause: Duration) -> a
     }
 }
 
-/// From here on, whoever asks gets what the runs have recorded.
-fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
-    let duration = Matcher::Full(onetape::DURATION_METRIC.to_owned());
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(duration, &onetape::DURATION_BUCKETS)?
-        .with_http_listener(address)
-        .install()?;
-    onetape::describe_metrics();
-    tracing::info!("metrics are at http://{address}/metrics");
-    Ok(())
+/// How the last run ended: what a process that maintains says of its health.
+#[derive(Debug, Default)]
+struct LastRun(Mutex<Option<Result<(), String>>>);
+
+impl LastRun {
+    fn note(&self, outcome: &anyhow::Result<u64>) {
+        let outcome = outcome.as_ref().map(drop).map_err(|error| format!("{error:#}"));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+}
+
+impl Probe for LastRun {
+    fn liveness(&self) -> Health {
+        Health::default()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Health> {
+        let check = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(())) => Check::fine("runs", "the last one is done".to_owned()),
+            Some(Err(error)) => Check::wrong("runs", error.clone()),
+            None => Check::wrong("runs", "the first one is under way".to_owned()),
+        };
+        std::future::ready(Health { checks: vec![check] }).boxed()
+    }
 }
 
 /// One run and its report; the number of candles that differ.

@@ -105,12 +105,16 @@ impl Drop for Daemon {
 }
 
 fn scrape(port: u16) -> String {
+    ask(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+/// What comes back until the other side ends the connection; nothing where it was cut off.
+fn ask(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .expect("asked");
+    // It may be cut off before all is said.
+    let _ = stream.write_all(request.as_bytes());
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
+    let _ = stream.read_to_string(&mut answer);
     answer
 }
 
@@ -139,7 +143,34 @@ async fn a_daemon_serves_what_its_runs_did() {
     assert!(value("onetape_maintenance_duration_seconds_count{outcome=\"done\"}") >= 2.0, "{answer}");
     assert!(value("onetape_maintenance_last_success_timestamp_seconds") > 1.7e9, "{answer}");
     assert!(value("onetape_maintenance_audit_differences{aggregate=\"ohlcv_1m_continuous\"}") < 1.0);
-    assert!(answer.contains("# HELP onetape_maintenance_runs_total runs of maintenance"), "{answer}");
+    assert!(answer.contains("# HELP onetape_maintenance_runs_total `done`; `busy`"), "{answer}");
+    assert!(answer.contains("onetape_maintenance_duration_seconds_bucket{"), "{answer}");
+
+    let get = |path: &str| ask(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    let (alive, ready) = (get("/healthz"), get("/readyz?verbose"));
+    assert!(alive.starts_with("HTTP/1.1 200") && alive.ends_with("{\"checks\":[],\"ok\":true}\n"), "{alive}");
+    assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("the last one is done"), "{ready}");
+    assert!(get("/").starts_with("HTTP/1.1 404"));
+    let posted = ask(port, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+    assert!(posted.starts_with("HTTP/1.1 405"), "{posted}");
+    let head = ask(port, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    // Too much, nonsense, and too many: all are turned away, and it goes on.
+    let long = get(&format!("/{}", "a".repeat(64 << 10)));
+    assert!(long.is_empty() || long.starts_with("HTTP/1.1 4"), "{long}");
+    let lines: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many = ask(port, &format!("GET /metrics HTTP/1.1\r\n{lines}\r\n"));
+    assert!(many.is_empty() || many.starts_with("HTTP/1.1 4"), "{many}");
+    assert!(!ask(port, "\0\0\0\r\n\r\n").starts_with("HTTP/1.1 200"));
+    let idle: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(("127.0.0.1", port)).expect("it listens")).collect();
+    assert_eq!(get("/healthz"), "", "sixteen are silent already");
+    drop(idle);
+    let back = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        get("/healthz").starts_with("HTTP/1.1 200")
+    });
+    assert!(back, "it answers once the others are gone");
 
     let arguments = ["maintain", "--every", "1h", "--metrics", &address, "--store", database.url()];
     let second = onetape(&arguments);

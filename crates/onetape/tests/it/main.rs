@@ -4,6 +4,7 @@ mod books;
 mod config;
 #[cfg(all(feature = "copy", feature = "sqlite", feature = "timescale"))]
 mod copy;
+mod cut;
 #[cfg(feature = "export")]
 mod exports;
 mod imports;
