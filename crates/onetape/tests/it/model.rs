@@ -189,7 +189,7 @@ fn tape(seed: u64) -> Vec<FeedMessage> {
 /// A store that is compared with the one in memory.
 #[expect(clippy::large_enum_variant, reason = "one value a test")]
 enum Other {
-    Timescale { store: Box<TimescaleStore>, _database: TestDb },
+    Timescale { store: TimescaleStore, _database: TestDb },
     Sqlite { store: SqliteStore, _folder: tempfile::TempDir },
 }
 
@@ -198,7 +198,7 @@ impl Other {
     async fn timescale() -> Option<Self> {
         let database = onetape_testdb::database(&SCHEMA).await?;
         let store = TimescaleStore::connect(database.url()).await.expect("the test's own database");
-        Some(Self::Timescale { store: Box::new(store), _database: database })
+        Some(Self::Timescale { store, _database: database })
     }
 
     async fn sqlite() -> Self {
@@ -209,7 +209,7 @@ impl Other {
 
     fn store(&self) -> &dyn MarketStore {
         match self {
-            Self::Timescale { store, .. } => store.as_ref(),
+            Self::Timescale { store, .. } => store,
             Self::Sqlite { store, .. } => store,
         }
     }
