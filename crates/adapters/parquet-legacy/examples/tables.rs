@@ -20,7 +20,7 @@ fn print(path: &Path) -> Result<(), LegacyError> {
     let file = LegacyFile::open(path)?;
     for table in 0..file.tables() {
         let name = format!("{} {}", path.display(), file.path(table).join("/"));
-        println!("{name}: {} rows", file.rows(table));
+        println!("{name}: {} rows", file.rows(table).map_or_else(|| "?".to_owned(), |rows| rows.to_string()));
         for field in file.schema(table).fields() {
             println!("  {}: {}", field.name(), field.data_type());
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
+use crate::csv::CsvFile;
 use crate::error::{LegacyError, LegacyErrorKind};
 use crate::layout::{CandleLayout, LegacyRow};
 use crate::parquet::ParquetFile;
@@ -19,10 +20,12 @@ pub enum LegacyFile {
     Parquet(ParquetFile),
     /// A pickle: as many tables as are in it.
     Pickle(PickleFile),
+    /// Lines of values; of a zip, each file in it is a table.
+    Csv(CsvFile),
 }
 
 impl LegacyFile {
-    /// Opens a file. Its first bytes tell what it is, whatever its name.
+    /// Opens a file. Its first bytes tell what it is, whatever its name; what is nothing else is taken for lines of text.
     ///
     /// # Errors
     /// For a file that cannot be read, is of no kind that is read, or is damaged.
@@ -41,10 +44,7 @@ impl LegacyFile {
             [] => Err(LegacyError::new(LegacyErrorKind::Damaged, &name, "the file is empty")),
             b"PAR1" => ParquetFile::open(path).map(Self::Parquet),
             [0x80, ..] => PickleFile::open(path).map(Self::Pickle),
-            _ => {
-                let message = "is neither a Parquet file nor a pickle of protocol 2 to 5";
-                Err(LegacyError::new(LegacyErrorKind::Unsupported, &name, message))
-            }
+            magic => CsvFile::open(path, magic).map(Self::Csv),
         }
     }
 
@@ -53,6 +53,7 @@ impl LegacyFile {
         match self {
             Self::Parquet(_) => 1,
             Self::Pickle(file) => file.tables().len(),
+            Self::Csv(file) => file.tables(),
         }
     }
 
@@ -64,6 +65,7 @@ impl LegacyFile {
         match self {
             Self::Parquet(_) => &[],
             Self::Pickle(file) => file.tables()[table].path(),
+            Self::Csv(file) => file.path(table),
         }
     }
 
@@ -75,24 +77,26 @@ impl LegacyFile {
         match self {
             Self::Parquet(file) => file.schema(),
             Self::Pickle(file) => file.tables()[table].schema(),
+            Self::Csv(file) => file.schema(table),
         }
     }
 
-    /// Rows that a table says it has.
+    /// Rows that a table says it has; none where only reading it tells.
     ///
     /// # Panics
     /// Where there is no such table.
-    pub fn rows(&self, table: usize) -> u64 {
+    pub fn rows(&self, table: usize) -> Option<u64> {
         match self {
-            Self::Parquet(file) => file.rows(),
-            Self::Pickle(file) => file.tables()[table].rows(),
+            Self::Parquet(file) => Some(file.rows()),
+            Self::Pickle(file) => Some(file.tables()[table].rows()),
+            Self::Csv(_) => None,
         }
     }
 
     /// The candles of a table, in the order of the file, some thousands at a time; after an error no more.
     ///
     /// # Errors
-    /// What [`ParquetFile::batches`] reports.
+    /// For a file that is not there any more, and what [`ParquetFile::batches`] reports.
     ///
     /// # Panics
     /// Where there is no such table.
@@ -105,6 +109,7 @@ impl LegacyFile {
         let (batches, layout): (Batches<'a>, _) = match self {
             Self::Parquet(file) => (Box::new(file.batches(&layout.columns())?), layout.projected()),
             Self::Pickle(file) => (Box::new(file.batches(&file.tables()[table])), layout.clone()),
+            Self::Csv(file) => (Box::new(file.batches(table)?), layout.clone()),
         };
         let (mut first, mut unit) = (0, None);
         Ok(batches.map(move |batch| {

@@ -197,6 +197,13 @@ fn plain_name(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
+/// Whether a name is one of those that columns of candles have.
+pub(crate) fn is_known_name(name: &str) -> bool {
+    let name = plain_name(name);
+    let values = VALUES.iter().flat_map(|(_, names)| names.iter());
+    TIMES.iter().chain(values).chain(COUNTS).any(|known| **known == *name)
+}
+
 /// Whether values of a type can be instants.
 fn is_time(data_type: &DataType) -> bool {
     matches!(
@@ -292,7 +299,7 @@ fn instant(text: &str, unit: &mut Option<NumberUnit>) -> Result<i64, Violations>
     {
         return Ok(time.timestamp_micros());
     }
-    for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
+    for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y%m%d %H:%M"] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
             return Ok(time.and_utc().timestamp_micros());
         }

@@ -1,6 +1,6 @@
-//! Market data as older systems kept it: Parquet files and pickles of `pandas`, read as candles.
+//! Market data as older systems kept it: Parquet files, pickles of `pandas` and comma-separated lines, read as candles.
 //!
-//! [`LegacyFile`] opens a file of either kind, [`CandleLayout`] finds the columns of candles among its own, and
+//! [`LegacyFile`] opens a file of any kind, [`CandleLayout`] finds the columns of candles among its own, and
 //! [`LegacyFile::candles`] gives what its rows say: numbers as exact decimal text, of floats the shortest decimal that is
 //! their own, and times in microseconds. Nothing is decided here about what a row is worth.
 //!
@@ -10,11 +10,15 @@
 
 #![warn(missing_docs)]
 
+pub mod csv;
 mod error;
 mod file;
 mod layout;
 pub mod parquet;
 pub mod pickle;
+
+/// Most rows of a batch.
+pub const BATCH_ROWS: usize = 8_192;
 
 pub use error::{LegacyError, LegacyErrorKind};
 pub use file::LegacyFile;

@@ -17,8 +17,8 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 
+use crate::BATCH_ROWS;
 use crate::error::{LegacyError, LegacyErrorKind};
-use crate::pickle::BATCH_ROWS;
 
 /// Most bytes of a page once it is decompressed.
 pub const MAX_PAGE_BYTES: u64 = 64 << 20;

@@ -29,10 +29,8 @@ pub use self::tables::{MAX_COLUMNS, MAX_DEPTH, MAX_TABLES};
 use self::column::Column;
 use self::graph::Graph;
 use self::source::Source;
+use crate::BATCH_ROWS;
 use crate::error::LegacyError;
-
-/// Most rows of a batch.
-pub const BATCH_ROWS: usize = 8_192;
 
 /// A pickle that was read, with the tables found in it. Arrays are still in the file, which stays open.
 pub struct PickleFile {

@@ -10,10 +10,10 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, TimeUnit};
 
-use super::BATCH_ROWS;
 use super::array::{Dtype, Scalar};
 use super::graph::{Graph, Id};
 use super::values::Value;
+use crate::BATCH_ROWS;
 use crate::error::{LegacyError, LegacyErrorKind};
 
 /// Most bytes read from the file for one column of one batch.

@@ -6,6 +6,7 @@ use bolero as _;
 mod cache;
 mod harmful;
 mod layout;
+mod lines;
 mod pages;
 mod python;
 mod support;

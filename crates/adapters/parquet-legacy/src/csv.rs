@@ -1,0 +1,343 @@
+//! Comma-separated candles: plain, in gzip, or any number of files in a zip.
+//!
+//! Every value stays the text it is. Files with a header line name their columns; those without are taken by place, as
+//! LEAN and Binance publish them. LEAN writes the time as milliseconds of the day that the name begins with.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use chrono::NaiveDate;
+use csv::{ReaderBuilder, StringRecord, Trim};
+use flate2::Crc;
+use flate2::read::MultiGzDecoder;
+use zip::ZipArchive;
+
+use crate::BATCH_ROWS;
+use crate::error::{LegacyError, LegacyErrorKind};
+use crate::layout;
+
+/// Longest line.
+pub const MAX_LINE_BYTES: usize = 64 << 10;
+/// Most files in a zip.
+pub const MAX_ENTRIES: usize = 10_000;
+/// Most bytes that a compressed file may unpack to.
+pub const MAX_UNPACKED_BYTES: u64 = 16 << 30;
+/// Most columns.
+const MAX_COLUMNS: usize = 256;
+const MILLIS_A_DAY: i64 = 86_400_000;
+
+/// A file of lines, or a zip of such files.
+#[derive(Debug)]
+pub struct CsvFile {
+    name: String,
+    path: std::path::PathBuf,
+    packing: Packing,
+    tables: Vec<Table>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zip,
+}
+
+#[derive(Debug)]
+struct Table {
+    /// Name in the zip.
+    path: Vec<String>,
+    schema: SchemaRef,
+    has_header: bool,
+    delimiter: u8,
+    /// The day whose milliseconds are the times.
+    day: Option<NaiveDate>,
+}
+
+impl CsvFile {
+    /// Looks at the first line of each table. `magic` are the first bytes of the file.
+    ///
+    /// # Errors
+    /// For a file that cannot be read, a zip that is damaged or has more than [`MAX_ENTRIES`] files, a first line of more than
+    /// [`MAX_LINE_BYTES`], or one that has no columns of candles.
+    pub(crate) fn open(path: &Path, magic: &[u8]) -> Result<Self, LegacyError> {
+        let name = path.display().to_string();
+        let packing = match magic {
+            [0x50, 0x4b, 0x03, 0x04] => Packing::Zip,
+            [0x1f, 0x8b, ..] => Packing::Gzip,
+            _ => Packing::Plain,
+        };
+        let mut file = Self { name, path: path.to_owned(), packing, tables: Vec::new() };
+        for entry in file.entries()? {
+            let first = file.first_line(entry.as_deref())?;
+            let stem = entry.as_deref().map_or_else(|| path.file_name().and_then(|name| name.to_str()), Some);
+            let table = file.table(&first, stem.unwrap_or_default(), entry.clone())?;
+            file.tables.push(table);
+        }
+        if file.tables.is_empty() {
+            return Err(file.error(None, LegacyErrorKind::Unsupported, "has no files that end with .csv"));
+        }
+        Ok(file)
+    }
+
+    /// How many tables there are.
+    pub(crate) fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    pub(crate) fn path(&self, table: usize) -> &[String] {
+        &self.tables[table].path
+    }
+
+    pub(crate) fn schema(&self, table: usize) -> &Schema {
+        &self.tables[table].schema
+    }
+
+    /// The rows of a table, all values as text; one that is not there is null. After an error no more.
+    ///
+    /// # Errors
+    /// For a file that cannot be opened again; as a batch for one that is damaged, unpacks to more than
+    /// [`MAX_UNPACKED_BYTES`], or has a line of more than [`MAX_LINE_BYTES`].
+    pub(crate) fn batches(
+        &self,
+        table: usize,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, LegacyError>> + '_, LegacyError> {
+        let table = &self.tables[table];
+        let entry = table.path.first().map(String::as_str);
+        let reader = Lines { inner: self.reader(entry)?, line: 0 };
+        let mut reader = ReaderBuilder::new()
+            .has_headers(table.has_header)
+            .delimiter(table.delimiter)
+            .flexible(true)
+            .trim(Trim::All)
+            .from_reader(reader);
+        let mut is_over = false;
+        Ok(std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let batch = table.read(&mut reader).map_err(|error| self.damaged(entry, &error));
+            is_over = !matches!(batch, Ok(Some(_)));
+            batch.transpose()
+        }))
+    }
+
+    /// Names of the tables in a zip; one without a name of another file.
+    fn entries(&self) -> Result<Vec<Option<String>>, LegacyError> {
+        if self.packing != Packing::Zip {
+            return Ok(vec![None]);
+        }
+        let archive = self.archive()?;
+        if archive.len() > MAX_ENTRIES {
+            let message = format!("has more than {MAX_ENTRIES} files");
+            return Err(self.error(None, LegacyErrorKind::Limit, &message));
+        }
+        let mut names = Vec::new();
+        for name in archive.file_names() {
+            let name = name.map_err(|error| self.damaged(None, &error))?;
+            if name.to_lowercase().ends_with(".csv") {
+                names.push(Some(name.into_owned()));
+            }
+        }
+        Ok(names)
+    }
+
+    fn archive(&self) -> Result<ZipArchive<BufReader<File>>, LegacyError> {
+        ZipArchive::new(BufReader::new(self.file()?)).map_err(|error| self.damaged(None, &error))
+    }
+
+    fn file(&self) -> Result<File, LegacyError> {
+        File::open(&self.path).map_err(|error| LegacyError::io(&self.name, "open", error))
+    }
+
+    /// The unpacked bytes of a table.
+    fn reader(&self, entry: Option<&str>) -> Result<Box<dyn BufRead>, LegacyError> {
+        let unpacked: Box<dyn Read> = match (self.packing, entry) {
+            (Packing::Zip, Some(entry)) => {
+                let mut archive = self.archive()?;
+                let at = archive.index_for_name(entry);
+                let at = at.ok_or_else(|| {
+                    self.error(Some(entry), LegacyErrorKind::Damaged, "is not there any more")
+                })?;
+                // Its place in the file; the entry itself would borrow the archive.
+                let (start, packed, method, sum) = {
+                    let entry_of =
+                        archive.by_index_raw(at).map_err(|error| self.damaged(Some(entry), &error))?;
+                    (
+                        entry_of.data_start(),
+                        entry_of.compressed_size(),
+                        entry_of.compression(),
+                        entry_of.crc32(),
+                    )
+                };
+                let start = start.ok_or_else(|| {
+                    self.error(Some(entry), LegacyErrorKind::Damaged, "has no place in the zip")
+                })?;
+                let mut file = self.file()?;
+                io::Seek::seek(&mut file, io::SeekFrom::Start(start))
+                    .map_err(|error| LegacyError::io(&self.name, "read", error))?;
+                let packed = BufReader::new(file).take(packed);
+                let unpacked: Box<dyn Read> = match method {
+                    zip::CompressionMethod::Stored => Box::new(packed),
+                    zip::CompressionMethod::Deflated => Box::new(flate2::read::DeflateDecoder::new(packed)),
+                    other => {
+                        let message = format!("is packed by {other}, which is not read");
+                        return Err(self.error(Some(entry), LegacyErrorKind::Unsupported, &message));
+                    }
+                };
+                Box::new(Summed { inner: unpacked, crc: Crc::new(), expected: sum })
+            }
+            (Packing::Gzip, _) => Box::new(MultiGzDecoder::new(BufReader::new(self.file()?))),
+            _ => return Ok(Box::new(BufReader::new(self.file()?))),
+        };
+        Ok(Box::new(BufReader::new(Bounded { inner: unpacked, left: MAX_UNPACKED_BYTES })))
+    }
+
+    fn first_line(&self, entry: Option<&str>) -> Result<String, LegacyError> {
+        let mut line = Vec::new();
+        let mut reader = self.reader(entry)?.take(MAX_LINE_BYTES as u64 + 1);
+        reader.read_until(b'\n', &mut line).map_err(|error| self.damaged(entry, &error))?;
+        if line.len() > MAX_LINE_BYTES {
+            let message = format!("has a first line of more than {MAX_LINE_BYTES} bytes");
+            return Err(self.error(entry, LegacyErrorKind::Limit, &message));
+        }
+        let text = String::from_utf8(line).map_err(|_| {
+            self.error(
+                entry,
+                LegacyErrorKind::Unsupported,
+                "is neither text nor another kind of file that is read",
+            )
+        })?;
+        Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
+    }
+
+    fn table(&self, first: &str, file_name: &str, entry: Option<String>) -> Result<Table, LegacyError> {
+        let delimiter = [b',', b';', b'\t']
+            .into_iter()
+            .max_by_key(|mark| (first.bytes().filter(|byte| byte == mark).count(), *mark == b','));
+        let delimiter = delimiter.unwrap_or(b',');
+        let cells: Vec<&str> =
+            first.split(char::from(delimiter)).map(|cell| cell.trim().trim_matches('"')).collect();
+        if cells.len() < 2 || cells.len() > MAX_COLUMNS {
+            let message = "has no lines of values with commas between them";
+            return Err(self.error(entry.as_deref(), LegacyErrorKind::Unsupported, message));
+        }
+        let has_header = cells.iter().any(|cell| layout::is_known_name(cell));
+        let field = |(at, cell): (usize, &&str)| {
+            let name = if has_header { (*cell).to_owned() } else { at.to_string() };
+            Field::new(name, DataType::Utf8, true)
+        };
+        let schema = Arc::new(Schema::new(cells.iter().enumerate().map(field).collect::<Vec<_>>()));
+        // A name with folders: the last part counts.
+        let stem = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let day = stem.get(..8).filter(|_| !stem[8..].starts_with(|next: char| next.is_ascii_digit()));
+        let day = day.and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok()).filter(|_| !has_header);
+        Ok(Table { path: entry.into_iter().collect(), schema, has_header, delimiter, day })
+    }
+
+    fn damaged(&self, entry: Option<&str>, error: &dyn std::fmt::Display) -> LegacyError {
+        self.error(entry, LegacyErrorKind::Damaged, &format!("cannot be read on: {error}"))
+    }
+
+    fn error(&self, entry: Option<&str>, kind: LegacyErrorKind, message: &str) -> LegacyError {
+        match entry {
+            Some(entry) => LegacyError::new(kind, format_args!("{}, {entry}", self.name), message),
+            None => LegacyError::new(kind, &self.name, message),
+        }
+    }
+}
+
+impl Table {
+    /// The next rows; none at the end.
+    fn read<R: Read>(&self, reader: &mut csv::Reader<R>) -> Result<Option<RecordBatch>, csv::Error> {
+        let mut columns: Vec<StringBuilder> =
+            self.schema.fields().iter().map(|_| StringBuilder::new()).collect();
+        let (mut record, mut rows) = (csv::ByteRecord::new(), 0);
+        while rows < BATCH_ROWS && reader.read_byte_record(&mut record)? {
+            rows += 1;
+            let text = StringRecord::from_byte_record_lossy(record.clone());
+            for (at, column) in columns.iter_mut().enumerate() {
+                let value = text.get(at).filter(|value| !value.is_empty());
+                match (value, self.day.filter(|_| at == 0).zip(value.and_then(millis_of_day))) {
+                    (_, Some((day, millis))) => column.append_value((midnight(day) + millis).to_string()),
+                    (value, None) => column.append_option(value),
+                }
+            }
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        // Columns are as many and as long as the schema and the rows say.
+        Ok(RecordBatch::try_new(self.schema.clone(), columns).ok())
+    }
+}
+
+fn millis_of_day(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|millis| (0..MILLIS_A_DAY).contains(millis))
+}
+
+fn midnight(day: NaiveDate) -> i64 {
+    day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
+}
+
+/// Unpacked bytes, an error past a limit.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::other(format!("it unpacks to more than {} GiB", MAX_UNPACKED_BYTES >> 30))
+        })?;
+        Ok(read)
+    }
+}
+
+/// Bytes whose sum is known, an error at their end where it is another.
+struct Summed<R> {
+    inner: R,
+    crc: Crc,
+    expected: u32,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.crc.update(&buffer[..read]);
+        if read == 0 && !buffer.is_empty() && self.crc.sum() != self.expected {
+            return Err(io::Error::other("its checksum is not the one in the zip"));
+        }
+        Ok(read)
+    }
+}
+
+/// Lines, an error past the longest.
+struct Lines<R> {
+    inner: R,
+    /// Bytes since the last end of a line.
+    line: usize,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        for part in buffer[..read].split_inclusive(|byte| *byte == b'\n') {
+            self.line += part.len();
+            if self.line > MAX_LINE_BYTES {
+                return Err(io::Error::other(format!("a line has more than {MAX_LINE_BYTES} bytes")));
+            }
+            if part.ends_with(b"\n") {
+                self.line = 0;
+            }
+        }
+        Ok(read)
+    }
+}
