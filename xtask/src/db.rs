@@ -91,6 +91,16 @@ pub fn announce() -> Result<bool> {
     Ok(server.is_some())
 }
 
+/// A database on the workspace's server, started if need be: new, migrated and empty. Its URL.
+pub fn new_database(name: &str) -> Result<String> {
+    runtime()?.block_on(async {
+        let url = admin::url_of(&started(&Settings::from_env()).await?.url, name)?;
+        admin::recreate(&url).await?;
+        migrate::migrate(&url).await?;
+        Ok(url)
+    })
+}
+
 fn runtime() -> Result<Runtime> {
     Builder::new_current_thread().enable_all().build().context("cannot start a runtime")
 }

@@ -6,6 +6,7 @@ pub mod layers;
 pub mod lean;
 pub mod report;
 pub mod schema;
+pub mod soak;
 pub mod test;
 pub mod tidy;
 pub mod workspace;

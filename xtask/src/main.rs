@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, db, layers, lean, report, schema, test, tidy};
+use xtask::{bench, db, layers, lean, report, schema, soak, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer tasks of the onetape workspace", version)]
@@ -21,6 +21,8 @@ enum Task {
     Test(test::Options),
     /// Measure the budgets of the design, each beside its floor, in release
     Bench(bench::Options),
+    /// Collect a simulated venue while everything fails, and compare what was stored with what happened
+    Soak(soak::Options),
     /// Write docs/schema.sql from a freshly migrated database
     Schema(schema::Options),
     /// Check that dependencies between crates point inwards only
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Task::Db(task) => db::run(task),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Schema(options) => schema::run(&options),
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))

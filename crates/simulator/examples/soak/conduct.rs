@@ -1,0 +1,263 @@
+//! Runs the venue, starts and kills the processes that collect it, and has the outcome looked at.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use onetape::memory::SystemClock;
+use onetape::ports::WallClock as _;
+use onetape::prelude::*;
+use onetape_simulator::proxy::{Condition, Direction, Proxy};
+use onetape_simulator::{Faults, Simulator};
+use onetape_testkit::generator::{self, Rng};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::{JoinHandle, JoinSet};
+use url::Url;
+
+use crate::account::{self, Account};
+use crate::{Settings, check};
+
+/// Memory that a process may take, in KiB: the budget of the design for 50 instruments.
+const MAX_KIB: u64 = 256 << 10;
+/// The last moments are left alone, so that what was lost in them is not unknown.
+const QUIET_END: i64 = 15;
+
+/// Runs a market to its end and compares.
+pub(crate) async fn run(settings: &Settings) -> Result<Account> {
+    let temporary = tempfile::tempdir()?;
+    let folder = settings.folder.clone().unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&folder)?;
+    ensure!(std::fs::read_dir(&folder)?.next().is_none(), "{} is not empty", folder.display());
+    let names = ["binance:ETH/USDT", "binance:BTC/USDT", "binance:ETH/USDT:USDT"];
+    let instruments = names.iter().map(|name| name.parse()).collect::<Result<Vec<Instrument>, _>>()?;
+    let length = Duration::from_secs(60 * u64::from(settings.minutes));
+    let faults = Faults::mixed(settings.seed, length, Duration::from_secs(25), &instruments);
+    let mut builder = Simulator::builder().faults(faults).speed(settings.speed).begin_with(0);
+    for (number, instrument) in (0..).zip(&instruments) {
+        let market = generator::Market::new(instrument.clone(), settings.seed * 10 + number);
+        builder = builder.market(&generator::Market { seconds: 60 * settings.minutes, ..market });
+    }
+    let store =
+        settings.store.clone().unwrap_or_else(|| format!("sqlite://{}", folder.join("soak.db").display()));
+    let proxied = Proxied::new(&store).await?;
+    let simulator = builder.start().await?;
+    let stage = Stage {
+        settings,
+        folder: &folder,
+        store: &proxied.url,
+        simulator: &simulator,
+        instruments: &instruments,
+    };
+    let mut account = Account {
+        title: format!(
+            "seed {}, {} minutes of market at {} times the speed, {}",
+            settings.seed,
+            settings.minutes,
+            settings.speed,
+            if settings.store.is_some() { "a database server" } else { "a SQLite file" },
+        ),
+        ..Account::default()
+    };
+    let disturbances = Arc::new(AtomicU64::new(0));
+    let network = proxied.proxy.clone();
+    let mut disturbing = JoinSet::new();
+    if let Some(proxy) = network.clone() {
+        disturbing.spawn(disturb(proxy, settings.seed, disturbances.clone()));
+    }
+    let lived = stage.live_and_die(&mut account, || {
+        disturbing.abort_all();
+        network.iter().for_each(|proxy| proxy.set(Condition::Open));
+    });
+    lived.await?;
+    account.network = disturbances.load(Ordering::Relaxed);
+    account.venue = simulator.report();
+    ensure!(
+        account.venue.breaches.is_empty(),
+        "the venue's limits were not kept: {:?}",
+        account.venue.breaches
+    );
+    ensure!(account.peak_kib <= MAX_KIB, "a process took {} KiB of memory", account.peak_kib);
+    account.found = check::compare(&store, &stage.frames(), &simulator, &instruments).await?;
+    Ok(account)
+}
+
+/// What all processes of a run have in common.
+struct Stage<'a> {
+    settings: &'a Settings,
+    folder: &'a Path,
+    store: &'a str,
+    simulator: &'a Simulator,
+    instruments: &'a [Instrument],
+}
+
+impl Stage<'_> {
+    fn frames(&self) -> PathBuf {
+        self.folder.join("frames")
+    }
+
+    /// One process after the other, each killed at a moment of market time, the last one ended in order.
+    /// `at_end` is called before that.
+    async fn live_and_die(&self, account: &mut Account, at_end: impl FnOnce()) -> Result<()> {
+        let mut rng = Rng::new(self.settings.seed ^ 0xdead);
+        let clock = self.simulator.clock();
+        let begins = clock.now();
+        let length = i64::from(self.settings.minutes) * 60;
+        let mut at = rng.between(10, 40);
+        while at < length - QUIET_END {
+            let mut life = self.begin(account.lives)?;
+            clock.wait_until(begins.plus(at * 1_000_000)).await;
+            account.peak_kib = account.peak_kib.max(life.peak_kib());
+            life.kill().await?;
+            account.kills += 1;
+            account.lives += 1;
+            account.add(&life.counts());
+            at += rng.between(15, 70);
+        }
+        let mut life = self.begin(account.lives)?;
+        self.simulator.ended().await;
+        at_end();
+        account.peak_kib = account.peak_kib.max(life.peak_kib());
+        life.end().await?;
+        account.lives += 1;
+        account.add(&life.counts());
+        Ok(())
+    }
+
+    fn begin(&self, number: u64) -> Result<Life> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let (market_time, machine_time) = (self.simulator.clock().now(), SystemClock::default().now());
+        command.arg("work").args(["--seed", &(self.settings.seed * 1_000 + number).to_string()]);
+        command.args(["--store", self.store]);
+        command.arg("--journal").arg(self.folder.join("journal")).arg("--frames").arg(self.frames());
+        command.args(["--market-time", &market_time.micros().to_string()]);
+        command.args(["--machine-time", &machine_time.micros().to_string()]);
+        command.args(["--speed", &self.settings.speed.to_string()]);
+        if self.settings.no_repair {
+            command.arg("--no-repair");
+        }
+        for market in [Market::Spot, Market::Usdm] {
+            let (websocket, rest) = (self.simulator.ws_url(market), self.simulator.rest_url(market));
+            command.args(["--venue", &market.to_string(), &websocket, &rest]);
+        }
+        for instrument in self.instruments {
+            command.args(["--instrument", &instrument.to_string()]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Life::new(command.spawn()?)
+    }
+}
+
+/// A process that collects.
+struct Life {
+    child: Child,
+    counts: Arc<Mutex<BTreeMap<String, u64>>>,
+    hearing: JoinHandle<()>,
+    errors: JoinHandle<String>,
+}
+
+impl Life {
+    fn new(mut child: Child) -> Result<Self> {
+        let counts: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let heard = counts.clone();
+        let output = child.stdout.take().context("piped")?;
+        let hearing = tokio::spawn(async move {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                account::hear(&line, &mut heard.lock().expect("nobody panics with it"));
+            }
+        });
+        let mut stderr = child.stderr.take().context("piped")?;
+        let errors = tokio::spawn(async move {
+            let mut text = String::new();
+            // What could be read of it is shown.
+            let _ = stderr.read_to_string(&mut text).await;
+            text
+        });
+        Ok(Self { child, counts, hearing, errors })
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        self.counts.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Largest resident memory so far; 0 where the system does not tell.
+    fn peak_kib(&self) -> u64 {
+        let Some(id) = self.child.id() else { return 0 };
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    /// SIGKILL: nothing of the process gets to run.
+    async fn kill(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("a process ended by itself, {status}: {}", (&mut self.errors).await?);
+        }
+        self.child.kill().await?;
+        Ok((&mut self.hearing).await?)
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        drop(self.child.stdin.take());
+        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        let status = status.context("the last process does not end")??;
+        (&mut self.hearing).await?;
+        ensure!(status.success(), "the last process ended with {status}: {}", (&mut self.errors).await?);
+        Ok(())
+    }
+}
+
+/// The way to the store: through a proxy where it is a server.
+struct Proxied {
+    url: String,
+    proxy: Option<Arc<Proxy>>,
+}
+
+impl Proxied {
+    async fn new(store: &str) -> Result<Self> {
+        let mut url = Url::parse(store)?;
+        if url.scheme() == "sqlite" {
+            return Ok(Self { url: store.to_owned(), proxy: None });
+        }
+        let server: SocketAddr = format!("127.0.0.1:{}", url.port().unwrap_or(5432)).parse()?;
+        let proxy = Proxy::start(server).await?;
+        url.set_port(Some(proxy.address().port())).ok().context("the URL of a server has a port")?;
+        Ok(Self { url: url.to_string(), proxy: Some(Arc::new(proxy)) })
+    }
+}
+
+/// Disturbs the network every few seconds until it is stopped; counts into `disturbances`.
+async fn disturb(proxy: Arc<Proxy>, seed: u64, disturbances: Arc<AtomicU64>) {
+    let mut rng = Rng::new(seed ^ 0xbad);
+    loop {
+        tokio::time::sleep(Duration::from_millis(rng.between(1_000, 5_000).unsigned_abs())).await;
+        let lasting = Duration::from_millis(rng.between(100, 1_500).unsigned_abs());
+        disturbances.fetch_add(1, Ordering::Relaxed);
+        let condition = match rng.between(0, 5) {
+            0 => {
+                proxy.cut_after(Direction::ToServer, rng.between(0, 50_000).unsigned_abs());
+                continue;
+            }
+            1 => {
+                proxy.cut_after(Direction::ToClient, rng.between(0, 2_000).unsigned_abs());
+                continue;
+            }
+            2 => Condition::Held(Direction::ToClient),
+            3 => Condition::BlackHole,
+            4 => Condition::Delayed(Duration::from_millis(20)),
+            _ => {
+                proxy.cut();
+                Condition::Refused
+            }
+        };
+        proxy.set(condition);
+        tokio::time::sleep(lasting).await;
+        proxy.set(Condition::Open);
+    }
+}

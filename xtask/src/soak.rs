@@ -1,0 +1,48 @@
+//! `cargo xtask soak`: a venue, a network, a store and a process that fail, all at once; then everything stored is compared
+//! with what really happened.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{db, workspace};
+
+/// What to run.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Decides what is injected: the same seed injects the same
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long the market runs, by its own time
+    #[arg(long, default_value_t = 10)]
+    minutes: u32,
+    /// How many times as fast as real time
+    #[arg(long, default_value_t = 6)]
+    speed: u32,
+    /// Store on the workspace's database server, through a network with faults, instead of in a SQLite file
+    #[arg(long)]
+    server: bool,
+    /// Leave gaps of trades as they are, and see that the coverage log names them
+    #[arg(long)]
+    no_repair: bool,
+}
+
+/// Runs a soak.
+pub fn run(options: &Options) -> Result<()> {
+    // With the whole workspace, so that what tests have built is not built again.
+    workspace::run(workspace::cargo().args(["build", "--quiet", "--workspace", "--example", "soak"]))?;
+    let program = env::current_exe().context("where this program is")?;
+    let folder = program.parent().context("the folder of this program")?;
+    let mut command = Command::new(folder.join("examples").join("soak"));
+    command.arg("run").args(["--seed", &options.seed.to_string(), "--minutes", &options.minutes.to_string()]);
+    command.args(["--speed", &options.speed.to_string()]);
+    if options.no_repair {
+        command.arg("--no-repair");
+    }
+    if options.server {
+        command.args(["--store", &db::new_database("onetape_soak")?]);
+    }
+    workspace::run(&mut command)
+}
