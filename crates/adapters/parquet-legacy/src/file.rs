@@ -9,6 +9,7 @@ use arrow_schema::Schema;
 
 use crate::csv::CsvFile;
 use crate::error::{LegacyError, LegacyErrorKind};
+use crate::json::JsonFile;
 use crate::layout::{CandleLayout, LegacyRow};
 use crate::parquet::ParquetFile;
 use crate::pickle::PickleFile;
@@ -20,6 +21,8 @@ pub enum LegacyFile {
     Parquet(ParquetFile),
     /// A pickle: as many tables as are in it.
     Pickle(PickleFile),
+    /// JSON: the file is one table.
+    Json(JsonFile),
     /// Lines of values; of a zip, each file in it is a table.
     Csv(CsvFile),
 }
@@ -44,6 +47,9 @@ impl LegacyFile {
             [] => Err(LegacyError::new(LegacyErrorKind::Damaged, &name, "the file is empty")),
             b"PAR1" => ParquetFile::open(path).map(Self::Parquet),
             [0x80, ..] => PickleFile::open(path).map(Self::Pickle),
+            magic if matches!(magic.trim_ascii_start(), [b'{' | b'[', ..]) => {
+                JsonFile::open(path).map(Self::Json)
+            }
             magic => CsvFile::open(path, magic).map(Self::Csv),
         }
     }
@@ -51,7 +57,7 @@ impl LegacyFile {
     /// How many tables it has.
     pub fn tables(&self) -> usize {
         match self {
-            Self::Parquet(_) => 1,
+            Self::Parquet(_) | Self::Json(_) => 1,
             Self::Pickle(file) => file.tables().len(),
             Self::Csv(file) => file.tables(),
         }
@@ -63,7 +69,7 @@ impl LegacyFile {
     /// Where there is no such table.
     pub fn path(&self, table: usize) -> &[String] {
         match self {
-            Self::Parquet(_) => &[],
+            Self::Parquet(_) | Self::Json(_) => &[],
             Self::Pickle(file) => file.tables()[table].path(),
             Self::Csv(file) => file.path(table),
         }
@@ -78,6 +84,7 @@ impl LegacyFile {
             Self::Parquet(file) => file.schema(),
             Self::Pickle(file) => file.tables()[table].schema(),
             Self::Csv(file) => file.schema(table),
+            Self::Json(file) => file.schema(),
         }
     }
 
@@ -90,6 +97,7 @@ impl LegacyFile {
             Self::Parquet(file) => Some(file.rows()),
             Self::Pickle(file) => Some(file.tables()[table].rows()),
             Self::Csv(_) => None,
+            Self::Json(file) => file.row_count(),
         }
     }
 
@@ -109,6 +117,7 @@ impl LegacyFile {
         let (batches, layout): (Batches<'a>, _) = match self {
             Self::Parquet(file) => (Box::new(file.batches(&layout.columns())?), layout.projected()),
             Self::Pickle(file) => (Box::new(file.batches(&file.tables()[table])), layout.clone()),
+            Self::Json(file) => (Box::new(file.batches()?), layout.clone()),
             Self::Csv(file) => (Box::new(file.batches(table)?), layout.clone()),
         };
         let (mut first, mut unit) = (0, None);

@@ -1,4 +1,4 @@
-//! Market data as older systems kept it: Parquet files, pickles of `pandas` and comma-separated lines, read as candles.
+//! Market data as older systems kept it: Parquet files, pickles of `pandas`, comma-separated lines and JSON, read as candles.
 //!
 //! [`LegacyFile`] opens a file of any kind, [`CandleLayout`] finds the columns of candles among its own, and
 //! [`LegacyFile::candles`] gives what its rows say: numbers as exact decimal text, of floats the shortest decimal that is
@@ -13,6 +13,7 @@
 pub mod csv;
 mod error;
 mod file;
+pub mod json;
 mod layout;
 pub mod parquet;
 pub mod pickle;

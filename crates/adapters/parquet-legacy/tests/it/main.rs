@@ -5,6 +5,7 @@ use bolero as _;
 
 mod cache;
 mod harmful;
+mod json;
 mod layout;
 mod lines;
 mod pages;

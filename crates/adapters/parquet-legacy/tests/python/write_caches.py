@@ -1,4 +1,4 @@
-"""Writes the same candles as many kinds of pickle and Parquet file, and what a reader must find in all of them.
+"""Writes the same candles as many kinds of pickle, Parquet file, JSON and lines, and what a reader must find in all of them.
 
     write_caches.py FOLDER
 """
@@ -125,6 +125,27 @@ for name, options in {
     file = f"plain.{name}.parquet"
     plain.to_parquet(folder / file, **options)
     files.append({"file": file, "counts": True})
+
+# Text of Python, so that a float is its shortest decimal; pandas' own JSON would round.
+said = plain.assign(timestamp=[time.isoformat() for time in times])
+texts = {
+    "records.json": json.dumps(said.to_dict("records")),
+    "indented.json": json.dumps(said.to_dict("records"), indent=4),
+    "lines.json": "\n".join(json.dumps(row) for row in said.to_dict("records")),
+    "split.json": json.dumps(said.to_dict("split")),
+    "index.json": json.dumps(base.set_index(times.as_unit("ms").asi8).to_dict()),
+    "named.csv": said.to_csv(index=False),
+    "semicolons.csv": said.to_csv(index=False, sep=";"),
+    "indexed.csv": indexed.to_csv(),
+    "numbered.csv": said.to_csv(),
+}
+for file, text_of in texts.items():
+    (folder / file).write_text(text_of)
+    files.append({"file": file, "counts": True})
+(folder / "ccxt.json").write_text(json.dumps(ccxt))
+files.append({"file": "ccxt.json", "counts": False})
+(folder / "ccxt.csv").write_text("\n".join(",".join(map(repr, row)) for row in ccxt))
+files.append({"file": "ccxt.csv", "counts": False})
 
 rows = [
     [int(time.value // 1000), *(format(exact(value), "f") for value in row[:5]), int(row[5])]
