@@ -31,7 +31,7 @@ pub(crate) use db::{DbArgs, DbCommand, SetupArgs, SourcesArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use formats::{ObjectFormat, RowFormat};
-pub(crate) use gaps::{GapsArgs, GapsCommand, ListArgs};
+pub(crate) use gaps::{GapsArgs, GapsCommand, ListArgs, RepairArgs};
 pub(crate) use maintain::MaintainArgs;
 pub(crate) use quarantine::{
     DropArgs, ListQuarantineArgs, QuarantineArgs, QuarantineCommand, QuarantineFilter, RetryArgs, ShowArgs,
@@ -77,7 +77,7 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Show what is stored: instruments, from when to when, how complete, how large
     Status(StatusArgs),
-    /// Show what is missing, and why
+    /// Show what is missing and why, and fetch missing trades from their venue
     Gaps(GapsArgs),
     /// Write a table to Parquet, Arrow or CSV files
     #[cfg(feature = "export")]

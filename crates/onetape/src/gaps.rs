@@ -6,6 +6,7 @@ use futures::TryStreamExt;
 use onetape_domain::coverage::{CoverageState, HoleState, Stream, holes};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timestamp};
+use onetape_domain::trade::TradeKind;
 use onetape_ingestion::{IngestError, RepairOptions, RepairReport};
 use onetape_ports::{MarketStore, Selection, StoreError, TimeQuery, TradeHistory};
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub struct GapsOfInstrument {
     pub as_of: Timestamp,
     /// Up to where completeness is measured: the watermark's second. What is missing after it is not known yet.
     pub measured_to: Option<Timestamp>,
+    /// Which kind of trades its stream is of, once there was one: a history must be of the same.
+    pub trades: Option<TradeKind>,
     /// Earliest first, trades before books.
     pub gaps: Vec<KnownGap>,
 }
@@ -90,6 +93,11 @@ impl Onetape {
         Ok(report)
     }
 
+    /// How long ago an instant was, by this machine's clock, in microseconds.
+    pub fn age_of(&self, instant: Timestamp) -> i64 {
+        self.clock().now().since(instant)
+    }
+
     /// The first of these instruments whose clock in the store moves while this looks, for so long: somebody else writes it.
     ///
     /// # Errors
@@ -153,7 +161,8 @@ async fn gaps_of(
             });
         }
     }
-    Ok(Some(GapsOfInstrument { instrument, as_of, measured_to, gaps }))
+    let trades = clock.state.trade_kind();
+    Ok(Some(GapsOfInstrument { instrument, as_of, measured_to, trades, gaps }))
 }
 
 /// Ids between these two that no trade known at the instant has, as runs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::StoreArg;
-use super::values::{InstrumentName, parse_instrument, parse_pause};
+use super::values::{InstrumentName, parse_instrument, parse_listener, parse_pause};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,6 +23,9 @@ pub(crate) struct CollectArgs {
     /// Keep what the store does not have yet in this folder, so that a crash loses nothing
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
+    /// Serve metrics and health meanwhile: a port of the loopback interface, or ADDRESS:PORT
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = parse_listener)]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
     /// Stop after so long, as in 90s, 10m or 1d
     #[arg(long = "for", value_name = "PERIOD", value_parser = parse_pause)]
     pub(crate) period: Option<Duration>,

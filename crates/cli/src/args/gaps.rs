@@ -5,7 +5,7 @@ use onetape::domain::coverage::Stream;
 use onetape::prelude::Timestamp;
 
 use super::StoreArg;
-use super::values::{InstrumentName, parse_instrument};
+use super::values::{InstrumentName, parse_duration, parse_instrument};
 
 #[derive(Debug, Args)]
 pub(crate) struct GapsArgs {
@@ -17,7 +17,36 @@ pub(crate) struct GapsArgs {
 pub(crate) enum GapsCommand {
     /// Show where streams are not proven complete, and why
     List(ListArgs),
+    /// Fetch missing trades from their venue; what it does not have any more is declared unfillable
+    Repair(RepairArgs),
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = REPAIR)]
+pub(crate) struct RepairArgs {
+    /// Only these
+    #[arg(value_parser = parse_instrument)]
+    pub(crate) instruments: Vec<InstrumentName>,
+    /// Show what would be asked for, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long to wait in all where the venue's limits leave no room, as in 90s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) patience: std::time::Duration,
+    /// The folder of the journal that `onetape collect` was given, so that what it holds comes first
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const REPAIR: &str = "\
+`onetape collect` does this by itself for what it collects; while it runs, this command refuses to. What comes carries the stamp
+of now: answers as of before stay as they were. An interrupted repair is taken up by the next one. Single trades of futures want
+a key of the venue, in BINANCE_API_KEY. Exit code 1: gaps are left open.";
 
 #[derive(Debug, Args)]
 #[command(after_help = STATES)]

@@ -1,5 +1,6 @@
 //! `onetape collect`: instruments live from their venue into a store.
 
+mod probe;
 mod status;
 mod summary;
 
@@ -32,10 +33,12 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
         context.config.set("collect.journal", &folder.display().to_string(), "--journal")?;
     }
     let markets = instruments(&args, &context)?;
+    let probe = probe::serve(args.metrics).await?;
     let config = context.config.collect().clone();
     let (feeds, controls) = open(&config, markets).await?;
     let history = BinanceHistory::new(&config.markets, api_key().as_ref())?;
-    let tape = open_store(&context, &config).await?;
+    let tape = Arc::new(open_store(&context, &config).await?);
+    probe.watch(tape.clone());
     let status = Status::start(controls.clone(), args.json);
     let ended = collect(&tape, feeds, &controls, &history, &config, args.period, status).await;
     let closed = tape.close(config.stop_within).await;
@@ -99,7 +102,7 @@ async fn open(
     Ok((feeds, controls))
 }
 
-async fn open_store(context: &Context, config: &CollectConfig) -> anyhow::Result<Onetape> {
+pub(crate) async fn open_store(context: &Context, config: &CollectConfig) -> anyhow::Result<Onetape> {
     context.prepare_to_write()?;
     let mut builder = context.config.builder()?;
     if let Some(folder) = &config.journal {

@@ -1,11 +1,13 @@
 //! `onetape gaps`: what is missing, and why.
 
+mod repair;
+
 use anyhow::anyhow;
 use onetape::domain::coverage::HoleState;
 use onetape::prelude::*;
 use onetape::{GapsOfInstrument, KnownGap};
 
-use crate::args::{GapsArgs, GapsCommand, ListArgs};
+use crate::args::{GapsArgs, GapsCommand, InstrumentName, ListArgs};
 use crate::context::Context;
 use crate::hint::hinted;
 use crate::output::colours::Tint;
@@ -19,20 +21,15 @@ const SHOWN: usize = 50;
 pub(crate) async fn run(args: GapsArgs, context: Context) -> anyhow::Result<()> {
     match args.command {
         GapsCommand::List(args) => list(args, context).await,
+        GapsCommand::Repair(args) => repair::run(args, context).await,
     }
 }
 
 async fn list(args: ListArgs, context: Context) -> anyhow::Result<()> {
     let context = context.with_store(&args.store)?;
-    let named: Vec<Instrument> =
-        args.instruments.iter().map(|name| context.instrument(name)).collect::<Result<_, _>>()?;
+    let named = named(&args.instruments, &context)?;
     let tape = context.open_to_read().await?;
-    let mut gaps = tape.gaps(&named, args.at).await?;
-    let is_there = |named: &&Instrument| gaps.iter().any(|one| one.instrument == **named);
-    if let Some(missing) = named.iter().find(|named| !is_there(named)) {
-        let error = anyhow!("there is no data of {missing}");
-        return Err(hinted(error, "`onetape status` lists what is stored"));
-    }
+    let mut gaps = of_named(&tape, &named, args.at).await?;
     if let Some(stream) = args.stream {
         gaps.iter_mut().for_each(|one| one.gaps.retain(|gap| gap.stream == stream));
     }
@@ -47,8 +44,27 @@ async fn list(args: ListArgs, context: Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn named(names: &[InstrumentName], context: &Context) -> anyhow::Result<Vec<Instrument>> {
+    names.iter().map(|name| context.instrument(name)).collect()
+}
+
+/// The gaps of these, each of which must be there, or of all.
+async fn of_named(
+    tape: &Onetape,
+    named: &[Instrument],
+    at: Option<Timestamp>,
+) -> anyhow::Result<Vec<GapsOfInstrument>> {
+    let gaps = tape.gaps(named, at).await?;
+    let is_there = |named: &&Instrument| gaps.iter().any(|one| one.instrument == **named);
+    if let Some(missing) = named.iter().find(|named| !is_there(named)) {
+        let error = anyhow!("there is no data of {missing}");
+        return Err(hinted(error, "`onetape status` lists what is stored"));
+    }
+    Ok(gaps)
+}
+
 fn print(one: &GapsOfInstrument) -> std::io::Result<()> {
-    let GapsOfInstrument { instrument, as_of, measured_to, gaps } = one;
+    let GapsOfInstrument { instrument, as_of, measured_to, gaps, .. } = one;
     let until = match measured_to {
         Some(until) => format!("measured to {until}"),
         None => "nothing is proven yet".to_owned(),

@@ -9,7 +9,7 @@ use onetape::prelude::*;
 use onetape_simulator::Simulator;
 use onetape_testkit::generator;
 
-use crate::support::{Home, Ran};
+use crate::support::{Home, Ran, get};
 
 const SPOT: &str = "binance:ETH/USDT";
 const USDM: &str = "binance:BTC/USDT:USDT";
@@ -162,4 +162,45 @@ fn the_documented_config_is_one() {
         let row = shown.lines().find(|row| row.contains(line)).unwrap_or_default();
         assert!(row.contains("onetape.toml:"), "{line}: {shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_shows_how_it_is() {
+    let (home, venue) = (Home::new(), venue(60).await);
+    configure(&home, &venue);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let running = Running::start(&home, &["collect", "--metrics", &free.port().to_string()]);
+    wait_for(&home, SPOT, 20).await;
+    wait_for(&home, USDM, 20).await;
+    let alive = get(free.port(), "/healthz");
+    assert!(alive.starts_with("HTTP/1.1 200") && alive.contains("\"name\":\"writer\""), "{alive}");
+    // The venue plays an old market, so all but the age of its stamps is as it should be.
+    let ready = get(free.port(), "/readyz");
+    let (_, body) = ready.split_once("\r\n\r\n").expect("a body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("json");
+    let checks = body["checks"].as_array().expect("a list");
+    let wrong: Vec<_> =
+        checks.iter().filter(|check| check["ok"] == false).map(|check| &check["name"]).collect();
+    assert_eq!(
+        (ready.starts_with("HTTP/1.1 503"), wrong),
+        (true, vec![&serde_json::json!("lag")]),
+        "{ready}"
+    );
+    assert_eq!(checks.len(), 4, "{ready}");
+    let shown = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let metrics = get(free.port(), "/metrics");
+            let lines =
+                ["onetape_instruments 2", "onetape_trade_gaps_open{instrument=\"binance:ETH/USDT\"} 0"];
+            if lines.iter().all(|line| metrics.contains(line))
+                && metrics.contains("onetape_write_rows_bucket{")
+            {
+                break metrics;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let shown = shown.await.expect("metrics of both instruments");
+    assert!(shown.contains("onetape_journal_wait_seconds_bucket{"), "{shown}");
+    assert_eq!(running.end("-INT").code, 0);
 }

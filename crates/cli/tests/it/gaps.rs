@@ -1,6 +1,8 @@
 //! `onetape gaps`, of a file and of a server.
 
+use onetape::domain::instrument::Market as MarketKind;
 use onetape::prelude::Instrument;
+use onetape_simulator::Simulator;
 use onetape_testkit::generator::{Market, binance_tape_lines, faults};
 use serde_json::Value;
 
@@ -70,4 +72,54 @@ fn a_market_without_gaps_says_so() {
     home.onetape(&["demo"]).ok();
     let text = home.onetape(&["gaps", "list"]).ok();
     assert!(text.starts_with("demo:ETH/USDT has no gaps as of 2024-08-09T00:1"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_feed_missed_is_fetched_from_its_venue() {
+    let instrument: Instrument = "binance:ETH/USDT".parse().expect("instrument");
+    // Ids as the venue gives them.
+    let market = Market { seconds: 120, first_trade_id: 0, ..Market::new(instrument, 7) };
+    let venue =
+        Simulator::builder().market(&market).speed(10_000).begin_with(0).start().await.expect("a venue");
+    venue.ended().await;
+    let (all, at) = (market.messages(), |second| market.start.plus(second * SECOND));
+    let home = Home::new();
+    let cut = write(home.path(), "cut", binance_tape_lines(&faults::outage(all.clone(), at(40), at(80))));
+    home.write("onetape.toml", &format!("[collect.spot]\nrest = \"{}\"\n", venue.rest_url(MarketKind::Spot)));
+    home.onetape(&["replay", cut.to_str().expect("text")]).ok();
+
+    let planned = home.onetape(&["gaps", "repair", "--dry-run"]).ok();
+    assert!(
+        planned.contains("binance:ETH/USDT: ") && planned.contains(" single trades in 1 gaps"),
+        "{planned}"
+    );
+    let listed = |args: &[&str]| -> Value {
+        serde_json::from_str(&home.onetape(&[&["gaps", "list", "--json"], args].concat()).ok()).expect("json")
+    };
+    let before = listed(&[]);
+    let text = home.onetape(&["gaps", "repair", "ETH/USDT", "--json"]).ok();
+    let report: Value = serde_json::from_str(&text).expect("json");
+    let [gap] = &report["gaps"].as_array().expect("a list")[..] else { panic!("{report}") };
+    assert_eq!(gap["outcome"]["state"], "filled", "{report}");
+    assert_eq!(gap["trades"], before[0]["gaps"][0]["missing_ids"], "{report}");
+    assert_eq!(listed(&["--stream", "trades"])[0]["gaps"], Value::Array(Vec::new()));
+    let again = home.onetape(&["gaps", "repair"]).ok();
+    assert!(again.starts_with("nothing to repair"), "{again}");
+
+    // The tables are those of a feed that missed nothing.
+    let whole = Home::new();
+    let tape = write(whole.path(), "whole", binance_tape_lines(&all));
+    whole.onetape(&["replay", tape.to_str().expect("text")]).ok();
+    let rows = |home: &Home, what: &[&str], columns: std::ops::Range<usize>| -> Vec<String> {
+        let args =
+            [&["query"], what, &["--from", "2024-08-08", "--to", "2024-08-10", "--format", "csv"]].concat();
+        let text = home.onetape(&args).ok();
+        text.lines()
+            .map(|line| line.split(',').take(columns.end).skip(columns.start).collect::<Vec<_>>().join(","))
+            .collect()
+    };
+    let trades = ["trades", "binance:ETH/USDT"];
+    assert_eq!(rows(&home, &trades, 0..4), rows(&whole, &trades, 0..4));
+    let candles = ["candles", "binance:ETH/USDT", "--timeframe", "1m"];
+    assert_eq!(rows(&home, &candles, 0..6), rows(&whole, &candles, 0..6));
 }

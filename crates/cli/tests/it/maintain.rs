@@ -1,13 +1,13 @@
 //! `onetape db setup --settings` and `onetape maintain`, as an operator runs them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::{database, onetape, replay, tape};
+use crate::support::{ask, database, get, onetape, replay, tape};
 
 /// A settings file in a folder of the test's own.
 fn file(folder: &Path, text: &str) -> PathBuf {
@@ -104,20 +104,6 @@ impl Drop for Daemon {
     }
 }
 
-fn scrape(port: u16) -> String {
-    ask(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-}
-
-/// What comes back until the other side ends the connection; nothing where it was cut off.
-fn ask(port: u16, request: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    // It may be cut off before all is said.
-    let _ = stream.write_all(request.as_bytes());
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer);
-    answer
-}
-
 #[tokio::test]
 async fn a_daemon_serves_what_its_runs_did() {
     let Some(database) = database().await else { return };
@@ -132,7 +118,8 @@ async fn a_daemon_serves_what_its_runs_did() {
         let report = reports.next().expect("a report").expect("text");
         assert!(report.contains("\"audited\""), "{report}");
     }
-    let answer = scrape(port);
+    let get = |path: &str| get(port, path);
+    let answer = get("/metrics");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let value = |series: &str| -> f64 {
         let line = answer.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -146,7 +133,6 @@ async fn a_daemon_serves_what_its_runs_did() {
     assert!(answer.contains("# HELP onetape_maintenance_runs_total `done`; `busy`"), "{answer}");
     assert!(answer.contains("onetape_maintenance_duration_seconds_bucket{"), "{answer}");
 
-    let get = |path: &str| ask(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     let (alive, ready) = (get("/healthz"), get("/readyz?verbose"));
     assert!(alive.starts_with("HTTP/1.1 200") && alive.ends_with("{\"checks\":[],\"ok\":true}\n"), "{alive}");
     assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("the last one is done"), "{ready}");

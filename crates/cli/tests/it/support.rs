@@ -77,6 +77,21 @@ impl Home {
     }
 }
 
+/// What a process that serves pages answers; nothing where the caller was cut off.
+pub(crate) fn ask(port: u16, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    // It may be cut off before all is said.
+    let _ = stream.write_all(request.as_bytes());
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+/// The same for a page.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    ask(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+}
+
 /// Runs `onetape` with the arguments.
 pub(crate) fn onetape(args: &[&str]) -> Ran {
     Home::new().onetape(args)

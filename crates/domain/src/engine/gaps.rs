@@ -102,6 +102,11 @@ impl InstrumentEngine {
 }
 
 impl EngineState {
+    /// Which kind of trades the stream is of, once there was one.
+    pub fn trade_kind(&self) -> Option<TradeKind> {
+        self.trades.kind()
+    }
+
     /// The holes in the ids of the trades, lowest ids first.
     pub fn open_gaps(&self) -> Vec<OpenGap> {
         self.trades.open_gaps()

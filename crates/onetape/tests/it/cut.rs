@@ -144,3 +144,32 @@ async fn a_cut_never_looks_like_data_on_a_server() {
     let Some(database) = onetape_testdb::database(&template).await else { return };
     a_cut_never_looks_like_data(database.url(), true).await;
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn another_writer_is_seen_by_its_clock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("two.db").display());
+    let (writer, other) =
+        (Onetape::open(&url).await.expect("a store"), Onetape::open(&url).await.expect("a store"));
+    let messages = market().messages();
+    let (first, rest) = messages.split_at(messages.len() / 2);
+    feed(&writer, first, &mut Shown::new()).await;
+    writer.ingestion().flush().await.expect("written");
+    let look = Duration::from_millis(300);
+    let instruments = [instrument()];
+    assert_eq!(other.written_elsewhere(&instruments, look).await.expect("asked"), None);
+    let writing = async {
+        for message in rest {
+            feed(&writer, std::slice::from_ref(message), &mut Shown::new()).await;
+            writer.ingestion().flush().await.expect("written");
+        }
+        std::future::pending::<()>().await;
+    };
+    let seen = tokio::select! {
+        seen = other.written_elsewhere(&instruments, look) => seen,
+        () = writing => panic!("it never ends"),
+    };
+    assert_eq!(seen.expect("asked"), Some(instrument()));
+    writer.close(Duration::from_secs(10)).await.expect("closed");
+}
