@@ -103,6 +103,7 @@ fn live(error: &LiveError) -> String {
             "name an instrument that the venue trades, as in binance:BTC/USDT or binance:BTC/USDT:USDT".to_owned()
         }
         LiveError::Address { .. } => "collect.MARKET.websocket and collect.MARKET.rest are the addresses".to_owned(),
+        LiveError::Recording { .. } => "give --record a folder that can be written to".to_owned(),
         LiveError::Certificates(_) => "install the system's certificates (`ca-certificates`)".to_owned(),
         LiveError::Limited { .. } => "wait as long as it says: a venue bans those who go on asking".to_owned(),
         LiveError::Status { .. } => {

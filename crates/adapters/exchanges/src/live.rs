@@ -25,6 +25,7 @@ mod history;
 mod limits;
 mod metadata;
 mod net;
+mod record;
 mod rest;
 mod shard;
 mod snapshots;

@@ -1,7 +1,7 @@
 //! Recordings as a feed: lines of `<received ns> <json>` in plain, gzip or zstd files.
 //!
-//! The files are one connection, read in the order given. Reading, decompressing and parsing happen on
-//! the task that calls [`TapeFeed::next_batch`], at most a turn of lines before it yields to the others:
+//! The files are one connection, read in the order given; what a live feed recorded names the connection of each
+//! line. Reading, decompressing and parsing happen on the task that calls [`TapeFeed::next_batch`], at most a turn of lines before it yields to the others:
 //! one core reads a tape faster than anything behind it takes it in, and the order needs no thread.
 //!
 //! A line that cannot be used becomes a quarantined record with its `FILE:LINE`, and reading goes on. A
@@ -31,7 +31,7 @@ use self::pace::Pacer;
 use self::snapshot::{Addresses, Origin};
 use crate::wire::{Parsed, Refused, WireParser};
 
-/// All files of a tape are one connection.
+/// All files of a tape are one connection, unless a line names its own.
 const CONNECTION: ConnectionId = 0;
 /// Lines read before other tasks get their turn.
 const LINES_A_TURN: usize = 4_096;
@@ -294,7 +294,7 @@ impl<P: WireParser> Decoder<P> {
                 return None;
             }
         };
-        match self.parser.parse(json, received_at, CONNECTION) {
+        match self.parser.parse(json, received_at, connection(json).unwrap_or(CONNECTION)) {
             Ok(Parsed::Message(message)) => {
                 self.stats.count(&message.payload);
                 let settled = self.addresses.observe(&message);
@@ -343,6 +343,15 @@ impl<P: WireParser> Decoder<P> {
         record.received_at = received_at;
         events.push(FeedEvent::Quarantined(record));
     }
+}
+
+/// The connection at the end of a message that a live feed recorded: `…,"connection":7}`.
+fn connection(json: &[u8]) -> Option<ConnectionId> {
+    let number = json.strip_suffix(b"}")?;
+    let digits = number.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (rest, digits) = number.split_at(number.len() - digits);
+    let text = std::str::from_utf8(digits).ok().filter(|_| rest.ends_with(b",\"connection\":"))?;
+    text.parse().ok()
 }
 
 /// The receive time at the start of a line.

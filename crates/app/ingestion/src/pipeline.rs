@@ -124,6 +124,16 @@ impl DataIngestionPipeline {
     /// [`IngestError::Feed`] when the feed fails, after all it delivered was made durable, and what
     /// [`flush`](Self::flush) reports.
     pub async fn run(&self, feed: &mut dyn Feed) -> Result<IngestSummary, IngestError> {
+        self.follow(feed).await?;
+        self.end_of_feed().await?;
+        Ok(self.summary())
+    }
+
+    /// Runs a feed to its end and no further, for several of them at once: [`end_of_feed`](Self::end_of_feed) is for all.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn follow(&self, feed: &mut dyn Feed) -> Result<(), IngestError> {
         let (rules, origin) = (feed.rules(), feed.to_string());
         let mut events = Vec::with_capacity(self.inner.config.feed_chunk);
         loop {
@@ -142,15 +152,13 @@ impl DataIngestionPipeline {
             self.inner.hold_back().await?;
             match more {
                 Ok(true) => {}
-                Ok(false) => break,
+                Ok(false) => return Ok(()),
                 Err(error) => {
                     self.flush().await?;
                     return Err(IngestError::Feed(Arc::new(error)));
                 }
             }
         }
-        self.end_of_feed().await?;
-        Ok(self.summary())
     }
 
     /// Takes one message in. It is visible in the cache when this returns, in the journal if there is one, and in the store
@@ -224,16 +232,6 @@ impl DataIngestionPipeline {
     /// The clock of an instrument that was loaded: its last stamp.
     pub fn issued(&self, instrument: &Instrument) -> Option<Timestamp> {
         self.inner.slot(instrument)?.lock().engine.issued()
-    }
-
-    /// How many books are in synchrony, and how many wait for a snapshot.
-    pub fn books(&self) -> (usize, usize) {
-        let slots = self.inner.slots.read();
-        slots.values().fold((0, 0), |(live, waiting), slot| {
-            let engine = &slot.lock().engine;
-            let (is_live, waits) = (engine.live_book().is_some(), engine.wants_snapshot());
-            (live + usize::from(is_live), waiting + usize::from(waits))
-        })
     }
 
     /// Counts since the start.

@@ -81,4 +81,13 @@ impl DataIngestionPipeline {
         }
         status
     }
+
+    /// How many books are in synchrony, and how many wait for a snapshot.
+    pub fn books(&self) -> (usize, usize) {
+        self.inner.all_slots().iter().fold((0, 0), |(live, waiting), slot| {
+            let engine = &slot.lock().engine;
+            let (is_live, waits) = (engine.live_book().is_some(), engine.wants_snapshot());
+            (live + usize::from(is_live), waiting + usize::from(waits))
+        })
+    }
 }

@@ -23,6 +23,9 @@ pub(crate) struct CollectArgs {
     /// Keep what the store does not have yet in this folder, so that a crash loses nothing
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
+    /// Write everything that comes into this folder too, as tapes that `onetape replay` reads
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
     /// Serve metrics and health meanwhile: a port of the loopback interface, or ADDRESS:PORT
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = parse_listener)]
     pub(crate) metrics: Option<std::net::SocketAddr>,

@@ -34,7 +34,10 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
     }
     let markets = instruments(&args, &context)?;
     let probe = probe::serve(args.metrics).await?;
-    let config = context.config.collect().clone();
+    let mut config = context.config.collect().clone();
+    if let Some(folder) = &args.record {
+        config.markets.iter_mut().for_each(|market| market.record = Some(folder.clone()));
+    }
     let (feeds, controls) = open(&config, markets).await?;
     let history = BinanceHistory::new(&config.markets, api_key().as_ref())?;
     let tape = Arc::new(open_store(&context, &config).await?);
@@ -46,6 +49,10 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
     let ingested = closed.context("not everything could be stored in time")?.unwrap_or_default();
     let live: Vec<_> = controls.iter().map(LiveControl::stats).collect();
     summary::print(&ingested, &live, seconds, tape.url(), args.json)?;
+    if live.iter().any(|stats| stats.recording_failed) {
+        let error = anyhow!("the recording ended early, as logged above; what was collected is stored");
+        return Err(hinted(error, "see to the folder of --record: its place and its permissions"));
+    }
     Ok(ingested.quarantined)
 }
 
@@ -136,7 +143,7 @@ async fn collect(
         let pipeline = pipeline.clone();
         running.spawn(async move {
             let name = feed.to_string();
-            (name, pipeline.run(&mut feed).await.map(drop))
+            (name, pipeline.follow(&mut feed).await)
         });
     }
     let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -166,6 +173,7 @@ async fn collect(
         while let Some(ended) = running.join_next().await {
             failed(ended)?;
         }
+        pipeline.end_of_feed().await?;
         anyhow::Ok(())
     };
     let drained = tokio::select! {

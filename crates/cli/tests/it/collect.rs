@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use onetape::ports::{Selection, TimeQuery};
 use onetape::prelude::*;
 use onetape_simulator::Simulator;
+use onetape_testkit::dump::dump;
 use onetape_testkit::generator;
 
 use crate::support::{Home, Ran, get};
@@ -128,6 +129,39 @@ async fn two_markets_are_collected_whole_and_it_stops_in_order() {
         serde_json::from_str(&home.onetape(&["gaps", "list", "--json"]).ok()).expect("json");
     assert_eq!(gaps["gaps"].as_array().map_or(0, Vec::len), 0, "{gaps}");
     assert_eq!(venue.report().breaches, [""; 0], "the venue's limits were kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_is_replayed_into_the_same_tables() {
+    let (home, venue) = (Home::new(), venue(30).await);
+    configure(&home, &venue);
+    let running = Running::start(&home, &["collect", "--record", "tapes"]);
+    let truth = |name: &str| venue.truth(&name.parse().expect("an instrument"));
+    wait_for(&home, SPOT, truth(SPOT).trades().len()).await;
+    wait_for(&home, USDM, truth(USDM).aggregates().len()).await;
+    let ran = running.end("-INT");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for (name, market) in [(SPOT, "spot"), (USDM, "usdm")] {
+        let entries = std::fs::read_dir(home.path().join("tapes")).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path().display().to_string());
+        let mut tapes: Vec<String> =
+            paths.filter(|path| path.contains(&format!("binance-{market}-"))).collect();
+        tapes.sort();
+        let mut args = vec!["replay", "--market", market, "--store", "sqlite://again.db"];
+        args.extend(tapes.iter().map(String::as_str));
+        home.onetape(&args).ok();
+        let tables = |file: &str| {
+            let url = format!("sqlite://{}", home.path().join(file).display());
+            async move {
+                let tape = Onetape::open(&url).await.expect("a store");
+                dump(tape.store().as_ref(), &name.parse().expect("an instrument")).await.expect("a dump")
+            }
+        };
+        let (collected, replayed) = (tables("market.db").await, tables("again.db").await);
+        assert!(collected.len() > 10_000, "{} bytes", collected.len());
+        let differ = collected.lines().zip(replayed.lines()).find(|(one, other)| one != other);
+        assert!(collected == replayed, "{name}: {differ:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,7 @@ fn every_wrong_command_ends_with_what_to_do() {
         &["collect", "kraken:ETH/USDT"],
         &["collect", "binance:ETH/USDT", "--for", "0s"],
         &["collect", "binance:ETH/USDT", "--config", "collect.toml"],
+        &["collect", "binance:ETH/USDT", "--record"],
         // Stores.
         &["status", "--store", "mysql://u:pw@h/db"],
         &["status", "--store", "sqlite:"],

@@ -1,5 +1,6 @@
 //! Settings of a live feed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use onetape_domain::instrument::Market;
@@ -30,6 +31,8 @@ pub struct LiveConfig {
     pub depth: bool,
     /// Instruments on one connection, at most half of the venue's 1,024 streams.
     pub instruments_per_connection: usize,
+    /// Folder into which everything that comes is written as tapes.
+    pub record: Option<PathBuf>,
     /// Messages that may wait for the pipeline; beyond it sockets are not read.
     pub queue: usize,
     /// Times.
@@ -86,6 +89,7 @@ impl LiveConfig {
             trades: if market == Market::Spot { Trades::Single } else { Trades::Aggregate },
             depth: true,
             instruments_per_connection: 100,
+            record: None,
             queue: 1_024,
             timing: Timing::default(),
         }

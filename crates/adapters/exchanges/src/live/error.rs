@@ -1,6 +1,7 @@
 //! Why a live feed cannot be opened, or a venue's REST interface gave no answer.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use onetape_domain::instrument::{Instrument, Market};
@@ -44,6 +45,15 @@ pub enum LiveError {
         market: Market,
         /// What the venue says.
         status: String,
+    },
+    /// A recording cannot be written there.
+    #[error("{} cannot be recorded to", folder.display())]
+    Recording {
+        /// Which folder.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
     },
     /// The system's certificates cannot be used.
     #[error("the system's certificates cannot be used")]

@@ -20,6 +20,7 @@ use super::error::LiveError;
 use super::limits::Window;
 use super::metadata::{InstrumentInfo, is_of, look_up};
 use super::net::Server;
+use super::record::Recorder;
 use super::rest::Rest;
 use super::shard::{self, Shard, Shared};
 use super::snapshots::Snapshots;
@@ -28,7 +29,7 @@ use super::venue::{
     CONNECTION_ATTEMPTS, CONNECTION_PERIOD, MAX_STREAM_QUERY, MAX_STREAMS, StreamKind, WEIGHT_PERIOD,
     stream_path, venue,
 };
-use crate::binance::BinanceParser;
+use crate::binance::{BinanceParser, EXCHANGE};
 use crate::wire::{Parsed, Refused, WireParser};
 
 /// What connections and requests hand over.
@@ -53,6 +54,7 @@ pub struct LiveFeed {
     parser: BinanceParser,
     items: mpsc::Receiver<Item>,
     snapshots: Snapshots,
+    recorder: Option<Recorder>,
     /// The newest connection of each shard.
     connections: Vec<ConnectionId>,
     /// The shard that carries the book of each instrument, in the order of `infos`.
@@ -103,6 +105,8 @@ impl LiveFeed {
         let weights = Window::new(venue(market).weight / 2, WEIGHT_PERIOD);
         let rest = Rest::new(rest, weights, config.timing.connect);
         let infos = look_up(&rest, market, instruments, config.timing.open).await?;
+        let name = format!("{EXCHANGE}-{market}");
+        let recorder = config.record.as_deref().map(|folder| Recorder::open(folder, name)).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let (queue, items) = mpsc::channel(config.queue.max(1));
         let shared = Arc::new(Shared {
@@ -127,7 +131,8 @@ impl LiveFeed {
         let stop = Arc::new(stop);
         let control = LiveControl { shared: shared.clone(), stop: stop.clone() };
         let parser = BinanceParser::new(market);
-        let feed = Self { shared, infos, parser, items, snapshots, connections, book_shards, _stop: stop };
+        let feed =
+            Self { shared, infos, parser, items, snapshots, recorder, connections, book_shards, _stop: stop };
         Ok((feed, control))
     }
 
@@ -161,7 +166,31 @@ impl LiveFeed {
         place.map_or(0, |place| self.connections[self.book_shards[place]])
     }
 
+    /// Does something to the recording; where that fails, there is none from then on.
+    fn record(&mut self, write: impl FnOnce(&mut Recorder) -> std::io::Result<()>) {
+        let Some(recorder) = &mut self.recorder else { return };
+        if let Err(error) = write(recorder) {
+            tracing::error!(feed = %self, %error, "the recording ends here, collecting goes on");
+            self.shared.counters.recording_failed.store(true, Ordering::Relaxed);
+            self.recorder = None;
+        }
+    }
+
+    /// The next item; none at the end of the feed. Cancellation safe.
+    async fn next_item(&mut self) -> Option<Item> {
+        loop {
+            let Some(due) = self.recorder.as_ref().and_then(Recorder::due) else {
+                return self.items.recv().await;
+            };
+            tokio::select! {
+                item = self.items.recv() => return item,
+                () = tokio::time::sleep_until(due) => self.record(Recorder::flush),
+            }
+        }
+    }
+
     fn read(&mut self, text: &[u8], received_at: Timestamp, connection: ConnectionId) -> Option<FeedEvent> {
+        self.record(|recorder| recorder.add(text, received_at, connection));
         let refused = match self.parser.parse(text, received_at, connection) {
             Ok(Parsed::Message(message)) if message.payload == Payload::Ticker => return None,
             Ok(Parsed::Message(message)) => return Some(FeedEvent::Message(message)),
@@ -225,7 +254,10 @@ impl Feed for LiveFeed {
         let (start, limit) = (events.len(), limit.max(1));
         loop {
             // Nothing is taken out of the queue before an await: dropping the call loses nothing.
-            let Some(item) = self.items.recv().await else { return Ok(false) };
+            let Some(item) = self.next_item().await else {
+                self.record(Recorder::flush);
+                return Ok(false);
+            };
             self.take(item, events);
             while events.len() < start + limit {
                 let Ok(item) = self.items.try_recv() else { break };

@@ -1,6 +1,6 @@
 //! What a live feed has done so far.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Counts of a live feed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct LiveStats {
     pub failed_snapshots: u64,
     /// Our clock at the last receipt, in microseconds since 1970; 0 before the first.
     pub last_received: i64,
+    /// Whether a recording could not be written on; collecting goes on without it.
+    pub recording_failed: bool,
 }
 
 /// The same, being counted.
@@ -41,6 +43,7 @@ pub(super) struct Counters {
     pub(super) snapshots: AtomicU64,
     pub(super) failed_snapshots: AtomicU64,
     pub(super) last_received: AtomicI64,
+    pub(super) recording_failed: AtomicBool,
 }
 
 impl Counters {
@@ -57,6 +60,7 @@ impl Counters {
             snapshots: get(&self.snapshots),
             failed_snapshots: get(&self.failed_snapshots),
             last_received: self.last_received.load(Ordering::Relaxed),
+            recording_failed: self.recording_failed.load(Ordering::Relaxed),
         }
     }
 }

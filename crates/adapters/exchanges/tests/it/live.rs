@@ -4,6 +4,7 @@ mod books;
 mod connections;
 mod history;
 mod opening;
+mod recording;
 mod venue;
 
 use std::collections::BTreeMap;
