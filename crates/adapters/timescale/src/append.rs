@@ -53,11 +53,15 @@ impl TapeStore for TimescaleStore {
     }
 
     async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError> {
-        let mut session = Session::begin(self.writers(), READ_WRITE, APPEND).await?;
-        match write(session.connection()?, batch, expected).await {
-            Ok(_) => session.rollback().await,
-            Err(error) => session.finish(Err(error)).await,
-        }
+        self.writers()
+            .within(APPEND, async {
+                let mut session = Session::begin(self.writers(), READ_WRITE, APPEND).await?;
+                match write(session.connection()?, batch, expected).await {
+                    Ok(_) => session.rollback().await,
+                    Err(error) => session.finish(Err(error)).await,
+                }
+            })
+            .await
     }
 }
 

@@ -26,34 +26,41 @@ pub(crate) type QuarantineRow =
 #[async_trait]
 impl QuarantineStore for TimescaleStore {
     async fn quarantine(&self, records: &[QuarantinedRecord]) -> Result<u64, StoreError> {
-        let mut new = 0;
-        for part in records.chunks(ROWS_PER_STATEMENT) {
-            let names = |name: fn(&Instrument) -> &str| -> Vec<Option<&str>> {
-                part.iter().map(|record| record.instrument.as_ref().map(name)).collect()
-            };
-            // Text until it is in the table: JSONB, which sqlx would send, refuses the escaped NUL.
-            let violations = part.iter().map(|record| serde_json::to_string(&record.violations.0));
-            let violations: Vec<_> =
-                violations.collect::<Result<_, _>>().map_err(|error| unfit(WRITE, error.to_string()))?;
-            let bytes: Vec<_> =
-                part.iter().map(|record| i64::try_from(record.payload_bytes).unwrap_or(i64::MAX)).collect();
-            let received: Vec<_> = part.iter().map(|record| record.received_at.map(Micros)).collect();
-            let mut session = Session::single(self.writers(), WRITE).await?;
-            let written = sqlx::query(include_str!("queries/insert_quarantine.sql"))
-                .bind(part.iter().map(|record| storable(&record.origin)).collect::<Vec<_>>())
-                .bind(names(|instrument| instrument.symbol().as_str()))
-                .bind(names(|instrument| instrument.exchange().as_str()))
-                .bind(violations)
-                .bind(part.iter().map(|record| storable(&record.payload)).collect::<Vec<_>>())
-                .bind(bytes)
-                .bind(received)
-                .execute(session.connection()?)
-                .await
-                .map_err(failed(WRITE))?;
-            session.commit().await?;
-            new += written.rows_affected();
-        }
-        Ok(new)
+        self.writers()
+            .within(WRITE, async {
+                let mut new = 0;
+                for part in records.chunks(ROWS_PER_STATEMENT) {
+                    let names = |name: fn(&Instrument) -> &str| -> Vec<Option<&str>> {
+                        part.iter().map(|record| record.instrument.as_ref().map(name)).collect()
+                    };
+                    // Text until it is in the table: JSONB, which sqlx would send, refuses the escaped NUL.
+                    let violations = part.iter().map(|record| serde_json::to_string(&record.violations.0));
+                    let violations: Vec<_> = violations
+                        .collect::<Result<_, _>>()
+                        .map_err(|error| unfit(WRITE, error.to_string()))?;
+                    let bytes: Vec<_> = part
+                        .iter()
+                        .map(|record| i64::try_from(record.payload_bytes).unwrap_or(i64::MAX))
+                        .collect();
+                    let received: Vec<_> = part.iter().map(|record| record.received_at.map(Micros)).collect();
+                    let mut session = Session::single(self.writers(), WRITE).await?;
+                    let written = sqlx::query(include_str!("queries/insert_quarantine.sql"))
+                        .bind(part.iter().map(|record| storable(&record.origin)).collect::<Vec<_>>())
+                        .bind(names(|instrument| instrument.symbol().as_str()))
+                        .bind(names(|instrument| instrument.exchange().as_str()))
+                        .bind(violations)
+                        .bind(part.iter().map(|record| storable(&record.payload)).collect::<Vec<_>>())
+                        .bind(bytes)
+                        .bind(received)
+                        .execute(session.connection()?)
+                        .await
+                        .map_err(failed(WRITE))?;
+                    session.commit().await?;
+                    new += written.rows_affected();
+                }
+                Ok(new)
+            })
+            .await
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<QuarantinedRecord>, StoreError> {
@@ -62,36 +69,44 @@ impl QuarantineStore for TimescaleStore {
     }
 
     async fn quarantine_entries(&self, query: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
-        let QuarantineQuery { id, before, instrument, origin, received, limit } = query;
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let name = |name: fn(&Instrument) -> &str| instrument.as_ref().map(name);
-        let mut session = Session::single(self.readers(), READ).await?;
-        let rows: Vec<EntryRow> = sqlx::query_as(include_str!("queries/quarantine_entries.sql"))
-            .bind(id.map(number))
-            .bind(before.map(number))
-            .bind(name(|one| one.symbol().as_str()))
-            .bind(name(|one| one.exchange().as_str()))
-            .bind(origin.as_deref())
-            .bind(received.map(|range| Micros(range.start())))
-            .bind(received.map(|range| Micros(range.end())))
-            .bind(i64::try_from(*limit).unwrap_or(i64::MAX))
-            .fetch_all(session.connection()?)
+        self.readers()
+            .within(READ, async {
+                let QuarantineQuery { id, before, instrument, origin, received, limit } = query;
+                let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                let name = |name: fn(&Instrument) -> &str| instrument.as_ref().map(name);
+                let mut session = Session::single(self.readers(), READ).await?;
+                let rows: Vec<EntryRow> = sqlx::query_as(include_str!("queries/quarantine_entries.sql"))
+                    .bind(id.map(number))
+                    .bind(before.map(number))
+                    .bind(name(|one| one.symbol().as_str()))
+                    .bind(name(|one| one.exchange().as_str()))
+                    .bind(origin.as_deref())
+                    .bind(received.map(|range| Micros(range.start())))
+                    .bind(received.map(|range| Micros(range.end())))
+                    .bind(i64::try_from(*limit).unwrap_or(i64::MAX))
+                    .fetch_all(session.connection()?)
+                    .await
+                    .map_err(failed(READ))?;
+                session.commit().await?;
+                rows.into_iter().map(into_entry).collect::<Result<_, _>>().map_err(broken_row(READ))
+            })
             .await
-            .map_err(failed(READ))?;
-        session.commit().await?;
-        rows.into_iter().map(into_entry).collect::<Result<_, _>>().map_err(broken_row(READ))
     }
 
     async fn remove_quarantined(&self, ids: &[u64]) -> Result<u64, StoreError> {
-        let ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
-        let mut session = Session::single(self.writers(), REMOVE).await?;
-        let removed = sqlx::query(include_str!("queries/remove_quarantined.sql"))
-            .bind(ids)
-            .execute(session.connection()?)
+        self.writers()
+            .within(REMOVE, async {
+                let ids: Vec<i64> = ids.iter().filter_map(|id| i64::try_from(*id).ok()).collect();
+                let mut session = Session::single(self.writers(), REMOVE).await?;
+                let removed = sqlx::query(include_str!("queries/remove_quarantined.sql"))
+                    .bind(ids)
+                    .execute(session.connection()?)
+                    .await
+                    .map_err(failed(REMOVE))?;
+                session.commit().await?;
+                Ok(removed.rows_affected())
+            })
             .await
-            .map_err(failed(REMOVE))?;
-        session.commit().await?;
-        Ok(removed.rows_affected())
     }
 }
 

@@ -25,8 +25,8 @@ use crate::{Settings, check};
 
 /// Memory that a process may take, in KiB: the budget of the design for 50 instruments.
 const MAX_KIB: u64 = 256 << 10;
-/// The last moments are left alone, so that what was lost in them is not unknown.
-const QUIET_END: i64 = 15;
+/// Real seconds at the end in which nothing is disturbed: what is lost without anything after it is not known to be.
+const QUIET_END: u32 = 4;
 
 /// Runs a market to its end and compares.
 pub(crate) async fn run(settings: &Settings) -> Result<Account> {
@@ -37,7 +37,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
     let names = ["binance:ETH/USDT", "binance:BTC/USDT", "binance:ETH/USDT:USDT"];
     let instruments = names.iter().map(|name| name.parse()).collect::<Result<Vec<Instrument>, _>>()?;
     let length = Duration::from_secs(60 * u64::from(settings.minutes));
-    let faults = Faults::mixed(settings.seed, length, Duration::from_secs(25), &instruments);
+    let mut faults = Faults::mixed(settings.seed, length, Duration::from_secs(25), &instruments);
+    faults.events.retain(|event| event.after < settings.disturbed());
     let mut builder = Simulator::builder().faults(faults).speed(settings.speed).begin_with(0);
     for (number, instrument) in (0..).zip(&instruments) {
         let market = generator::Market::new(instrument.clone(), settings.seed * 10 + number);
@@ -87,6 +88,14 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
     Ok(account)
 }
 
+impl Settings {
+    /// Until when anything is disturbed, in market time from the beginning.
+    fn disturbed(&self) -> Duration {
+        let quiet = QUIET_END * self.speed;
+        Duration::from_secs((60 * self.minutes).saturating_sub(quiet).into())
+    }
+}
+
 /// What all processes of a run have in common.
 struct Stage<'a> {
     settings: &'a Settings,
@@ -107,9 +116,9 @@ impl Stage<'_> {
         let mut rng = Rng::new(self.settings.seed ^ 0xdead);
         let clock = self.simulator.clock();
         let begins = clock.now();
-        let length = i64::from(self.settings.minutes) * 60;
+        let end = i64::try_from(self.settings.disturbed().as_secs())?;
         let mut at = rng.between(10, 40);
-        while at < length - QUIET_END {
+        while at < end {
             let mut life = self.begin(account.lives)?;
             clock.wait_until(begins.plus(at * 1_000_000)).await;
             account.peak_kib = account.peak_kib.max(life.peak_kib());
