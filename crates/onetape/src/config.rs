@@ -259,6 +259,12 @@ impl Config {
         &self.values.pipeline
     }
 
+    /// How a journal is kept, for [`Builder::journal`](crate::Builder::journal).
+    #[cfg(feature = "journal")]
+    pub fn journal_options(&self) -> onetape_journal::JournalOptions {
+        self.values.journal
+    }
+
     /// Batches of this size unless somebody named another; for work that reads as fast as it can.
     #[must_use]
     pub fn with_default_batch_size(mut self, rows: usize) -> Self {

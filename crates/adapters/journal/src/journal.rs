@@ -21,6 +21,9 @@ use crate::reader::SegmentReader;
 use crate::segment::{self, MAX_BODY, SEGMENT_HEAD};
 use crate::writer::{self, Queue, Shared, Synced, Task};
 
+/// Bytes that are written although nobody waits for them and the interval is not over.
+const MAX_QUEUED: usize = 8 << 20;
+
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,6 +31,8 @@ pub struct JournalOptions {
     /// How long appends are gathered before they are written and synced together. Zero syncs at once; while one sync is
     /// under way the next one gathers by itself.
     pub gather: Duration,
+    /// How long what nobody waits for may stay unwritten, up to 8 MiB of it. Zero writes and syncs at once.
+    pub interval: Duration,
 }
 
 /// A journal in a folder of its own; one process at a time writes it.
@@ -71,6 +76,8 @@ impl FileJournal {
             numbers: Numbers::default(),
             position: 1,
             closing: false,
+            // The first segment is made at once.
+            is_awaited: true,
         };
         let shared = Arc::new(Shared {
             folder: folder.clone(),
@@ -79,6 +86,7 @@ impl FileJournal {
             synced: watch::Sender::new(Synced::default()),
             bytes: AtomicU64::new(bytes),
             gather: options.gather,
+            interval: options.interval,
             damaged: Mutex::default(),
         });
         let of_thread = shared.clone();
@@ -137,7 +145,7 @@ impl Journal for FileJournal {
 
     fn append(&self, entry: JournalEntry<'_>) -> Result<JournalPosition, JournalError> {
         self.queue(|queue| {
-            let Queue { tasks, segment, offset, numbers, position, .. } = queue;
+            let Queue { tasks, segment, offset, numbers, position, is_awaited, .. } = queue;
             let (mut bytes, begin) = (Vec::new(), *offset);
             let mut longest = 0;
             codec::encode(numbers, entry, |body| {
@@ -155,6 +163,7 @@ impl Journal for FileJournal {
                 Some(Task::Write { bytes: before, position: reached }) => {
                     before.append(&mut bytes);
                     *reached = *position;
+                    *is_awaited |= before.len() >= MAX_QUEUED;
                 }
                 _ => tasks.push_back(Task::Write { bytes, position: *position }),
             }
@@ -164,6 +173,10 @@ impl Journal for FileJournal {
 
     async fn synced(&self, position: JournalPosition) -> Result<(), JournalError> {
         let mut synced = self.shared.synced.subscribe();
+        if synced.borrow().position < position {
+            self.shared.queue.lock().is_awaited = true;
+            self.shared.wake.notify_one();
+        }
         let reached = synced.wait_for(|synced| synced.position >= position || synced.failure.is_some()).await;
         // The sender lives as long as this does.
         let is_synced = reached.is_ok_and(|synced| synced.position >= position);

@@ -37,6 +37,8 @@ pub(crate) struct Queue {
     /// Bytes appended since the opening.
     pub(crate) position: u64,
     pub(crate) closing: bool,
+    /// Whether somebody waits for what is queued.
+    pub(crate) is_awaited: bool,
 }
 
 /// How far the disk is.
@@ -66,6 +68,7 @@ pub(crate) struct Shared {
     /// Bytes of all segments but for what is queued.
     pub(crate) bytes: AtomicU64,
     pub(crate) gather: Duration,
+    pub(crate) interval: Duration,
     /// Damaged segments by number, known once they were read.
     pub(crate) damaged: Mutex<Vec<u64>>,
 }
@@ -87,10 +90,15 @@ fn write(shared: &Shared) {
             if queue.tasks.is_empty() {
                 return;
             }
+            if !shared.interval.is_zero() {
+                let is_idle = |queue: &mut Queue| !queue.closing && !queue.is_awaited;
+                let _ = shared.wake.wait_while_for(&mut queue, is_idle, shared.interval);
+            }
             if !shared.gather.is_zero() && !queue.closing {
                 // More may come that the same fsync serves.
                 let _ = shared.wake.wait_while_for(&mut queue, |queue| !queue.closing, shared.gather);
             }
+            queue.is_awaited = false;
             std::mem::take(&mut queue.tasks)
         };
         if let Err((path, error)) = work(shared, tasks, &mut file) {

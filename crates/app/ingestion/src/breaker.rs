@@ -163,6 +163,11 @@ impl Breaker {
         self.state.borrow().is_closed()
     }
 
+    /// Whether the last call was answered.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.state.borrow().failures == 0
+    }
+
     pub(crate) fn counts(&self) -> BreakerCounts {
         let State { failures, is_half_open, retries, outages, .. } = *self.state.borrow();
         let state = match (failures < THRESHOLD, is_half_open) {

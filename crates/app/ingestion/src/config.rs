@@ -2,6 +2,30 @@
 
 use std::time::Duration;
 
+/// When something that was taken in is acknowledged, where there is a journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JournalMode {
+    /// Once the journal has it on the disk. A crash loses nothing that was acknowledged or shown.
+    #[default]
+    Always,
+    /// At once while the store works; once the journal has it on the disk while the store fails.
+    ///
+    /// A crash while the store works loses what was taken in since the journal last synced, which is a moment ago unless the
+    /// journal has an interval. Readers of the cache may have seen it, and its stamps are given to what comes then. In
+    /// an outage nothing is lost that was taken in after the first failed call.
+    OnTrouble,
+}
+
+impl JournalMode {
+    /// `always` or `on_trouble`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnTrouble => "on_trouble",
+        }
+    }
+}
+
 /// How the pipeline batches, waits and gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PipelineConfig {
@@ -31,6 +55,8 @@ pub struct PipelineConfig {
     pub feed_chunk: usize,
     /// How often the store is asked for imports that wait to be taken in.
     pub import_interval: Duration,
+    /// When something that was taken in is acknowledged.
+    pub journal_mode: JournalMode,
     /// Bytes of a segment of the journal: what the store has goes in pieces of about this size.
     pub journal_segment_bytes: u64,
     /// Bytes of the journal; beyond it the feed is held back until the store has caught up.
@@ -52,6 +78,7 @@ impl Default for PipelineConfig {
             restore_candles: 900,
             feed_chunk: 1_024,
             import_interval: Duration::from_secs(60),
+            journal_mode: JournalMode::Always,
             journal_segment_bytes: 32 << 20,
             max_journal_bytes: 4 << 30,
         }

@@ -10,7 +10,7 @@ use onetape_ports::{
     HotCache, Journal, JournalError, JournalEvent, JournalRecord, JournalRecovery, MarketStore, WallClock,
 };
 
-use crate::config::PipelineConfig;
+use crate::config::{JournalMode, PipelineConfig};
 use crate::error::IngestError;
 use crate::metrics;
 use crate::pipeline::{DataIngestionPipeline, Inner, SharedSlot};
@@ -139,23 +139,38 @@ impl Inner {
         if is_news {
             metrics::journaled(self.clock.monotonic_micros() - started);
         }
-        slot.lock().publish_until(reached, self.cache.as_deref());
+        let mut slot = slot.lock();
+        slot.synced(reached.1);
+        slot.publish_until(reached.0, self.cache.as_deref());
         Ok(())
     }
 
-    /// The same for one instrument by its name.
+    /// The same before what was taken in is acknowledged, as far as the mode demands.
+    async fn acknowledge(&self, slot: &SharedSlot) -> Result<(), IngestError> {
+        let is_lazy = self.config.journal_mode == JournalMode::OnTrouble && self.breaker.is_sound();
+        if !is_lazy {
+            return self.settle(slot).await;
+        }
+        let mut slot = slot.lock();
+        if let Some((position, _)) = slot.journaled() {
+            slot.publish_until(position, self.cache.as_deref());
+        }
+        Ok(())
+    }
+
+    /// Acknowledges what was taken in of one instrument.
     pub(crate) async fn settle_one(&self, instrument: &Instrument) -> Result<(), IngestError> {
         match self.slot(instrument) {
-            Some(slot) => self.settle(&slot).await,
+            Some(slot) => self.acknowledge(&slot).await,
             None => Ok(()),
         }
     }
 
-    /// The same for every instrument.
+    /// The same of every instrument.
     pub(crate) async fn settle_all(&self) -> Result<(), IngestError> {
         if self.journal.is_some() {
             for slot in self.all_slots() {
-                self.settle(&slot).await?;
+                self.acknowledge(&slot).await?;
             }
         }
         Ok(())

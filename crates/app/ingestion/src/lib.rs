@@ -23,7 +23,7 @@ mod status;
 mod summary;
 mod writer;
 
-pub use config::PipelineConfig;
+pub use config::{JournalMode, PipelineConfig};
 pub use error::IngestError;
 pub use metrics::{MAX_LABELLED, METRICS};
 pub use pipeline::DataIngestionPipeline;

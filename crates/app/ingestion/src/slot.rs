@@ -212,13 +212,13 @@ impl Slot {
         !self.unpublished.is_empty()
     }
 
-    /// Shows the cache what the journal has on the disk: everything up to the place, and up to the stamp.
-    pub(crate) fn publish_until(
-        &mut self,
-        (position, stamp): (JournalPosition, Option<Timestamp>),
-        cache: Option<&dyn HotCache>,
-    ) {
+    /// Notes that the journal has everything up to the stamp on the disk.
+    pub(crate) fn synced(&mut self, stamp: Option<Timestamp>) {
         self.synced = self.synced.max(stamp);
+    }
+
+    /// Shows the cache everything up to a place in the journal.
+    pub(crate) fn publish_until(&mut self, position: JournalPosition, cache: Option<&dyn HotCache>) {
         while let Some((_, stamp, changes)) = self.unpublished.pop_front_if(|(place, ..)| *place <= position)
         {
             if let Some(cache) = cache {

@@ -12,7 +12,6 @@ use anyhow::{Context as _, anyhow};
 use onetape::config::CollectConfig;
 use onetape::exchanges::live::{ApiKey, BinanceHistory, LiveControl, LiveError, LiveFeed, market_of};
 use onetape::ingestion::{IngestError, RepairOptions};
-use onetape::journal::JournalOptions;
 use onetape::prelude::*;
 use tokio::task::JoinSet;
 
@@ -113,7 +112,7 @@ pub(crate) async fn open_store(context: &Context, config: &CollectConfig) -> any
     context.prepare_to_write()?;
     let mut builder = context.config.builder()?;
     if let Some(folder) = &config.journal {
-        builder = builder.journal(folder, JournalOptions::default());
+        builder = builder.journal(folder, context.config.journal_options());
     }
     let tape = builder.open().await?;
     if let Some(recovery) = tape.recovery().filter(|_| config.journal.is_some()) {

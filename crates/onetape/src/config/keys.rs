@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onetape_domain::instrument::Exchange;
-use onetape_ingestion::PipelineConfig;
+use onetape_ingestion::{JournalMode, PipelineConfig};
 use onetape_provider::ProviderConfig;
 
 #[cfg(feature = "live")]
@@ -18,6 +18,8 @@ pub(super) struct Values {
     pub(super) store: Option<StoreUrl>,
     pub(super) provider: ProviderConfig,
     pub(super) pipeline: PipelineConfig,
+    #[cfg(feature = "journal")]
+    pub(super) journal: onetape_journal::JournalOptions,
     #[cfg(feature = "timescale")]
     pub(super) pools: onetape_timescale::Pools,
     /// None: the venue's own.
@@ -32,6 +34,8 @@ impl Values {
             store: None,
             provider: ProviderConfig::for_exchange(Exchange::binance()),
             pipeline: PipelineConfig::default(),
+            #[cfg(feature = "journal")]
+            journal: onetape_journal::JournalOptions::default(),
             #[cfg(feature = "timescale")]
             pools: onetape_timescale::Pools::default(),
             lateness: None,
@@ -229,6 +233,48 @@ pub(super) const KEYS: &[Key] = &[
         pipeline.restore_candles
     ),
     number!("pipeline.feed_chunk", "Events taken from a feed at once", 1..=100_000, pipeline.feed_chunk),
+    Key {
+        name: "journal.mode",
+        about: "When something is acknowledged where there is a journal: always (once it is on the disk) or on_trouble (that only \
+                while the store fails; otherwise at once, and a crash loses what was taken in since the journal last synced)",
+        example: None,
+        set: |values, text| {
+            values.pipeline.journal_mode = match text {
+                "always" => JournalMode::Always,
+                "on_trouble" => JournalMode::OnTrouble,
+                _ => return Err("must be always or on_trouble".to_owned()),
+            };
+            Ok(())
+        },
+        show: |values| values.pipeline.journal_mode.as_str().to_owned(),
+    },
+    #[cfg(feature = "journal")]
+    Key {
+        name: "journal.interval",
+        about: "How long what nobody waits for may stay out of the journal; 0s: it is written and synced at once",
+        example: None,
+        set: |values, text| {
+            let interval = period(text, Duration::ZERO)?;
+            if interval > Duration::from_secs(60) {
+                return Err("must be at most 1m".to_owned());
+            }
+            values.journal.interval = interval;
+            Ok(())
+        },
+        show: |values| shown(values.journal.interval),
+    },
+    number!(
+        "journal.segment_bytes",
+        "Bytes of a segment of the journal: what the store has goes in pieces of about this size",
+        4_096..=1_000_000_000_000,
+        pipeline.journal_segment_bytes
+    ),
+    number!(
+        "journal.max_bytes",
+        "Bytes of the journal; beyond it the feed is held back until the store has caught up",
+        1_000_000..=1_000_000_000_000_000,
+        pipeline.max_journal_bytes
+    ),
     period!(
         "pipeline.import_interval",
         "How often the store is asked for imports that wait to be taken in",

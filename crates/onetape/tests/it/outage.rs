@@ -163,3 +163,22 @@ async fn through_an_outage_nothing_is_lost_memory_is_bounded_and_readers_are_tol
     pipeline.shutdown(Duration::from_secs(60)).await.expect("shut down");
     journal.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_folder_of_a_journal_is_free_once_its_store_is_closed() {
+    let folder = tempfile::tempdir().expect("folder");
+    let open = || Onetape::builder("memory:").journal(folder.path(), JournalOptions::default()).open();
+    let first = open().await.expect("opened");
+    let all = messages(2);
+    for message in &all {
+        first.ingestion().ingest(message, RULES).await.expect("taken in");
+    }
+    let error = open().await.expect_err("another has it");
+    assert!(matches!(error, onetape::OpenError::Journal(_)), "{error:?}");
+    first.close(Duration::from_secs(30)).await.expect("closed");
+    // Another store in memory: it gets everything from the journal, while the first value lives.
+    let second = open().await.expect("opened");
+    assert!(second.recovery().is_some_and(|recovery| recovery.records as usize >= all.len()));
+    assert_eq!(second.ingestion().issued(&instrument()), first.ingestion().issued(&instrument()));
+    second.close(Duration::from_secs(30)).await.expect("closed");
+}

@@ -1,6 +1,7 @@
 //! Opening, appending, rotating, trimming.
 
 use std::fs;
+use std::time::Duration;
 
 use onetape_journal::{FileJournal, JournalOptions};
 use onetape_ports::Journal;
@@ -75,6 +76,40 @@ async fn the_size_is_that_of_the_files() {
     let position = append(&journal, &messages(1));
     journal.synced(position).await.expect("synced");
     assert_eq!(journal.bytes(), files());
+}
+
+fn every(millis: u64) -> JournalOptions {
+    let mut options = JournalOptions::default();
+    options.interval = Duration::from_millis(millis);
+    options
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_written_after_the_interval_and_at_once_where_somebody_does() {
+    let all = messages(3);
+    let folder = tempfile::tempdir().expect("folder");
+    let journal = FileJournal::open(folder.path(), every(3_600_000)).expect("opened");
+    journal.synced(1).await.expect("begun");
+    let position = append(&journal, &all);
+    let file = folder.path().join(format!("{:020}.journal", 1));
+    let written = || fs::metadata(&file).expect("a file").len();
+    assert!(written() < 100 && journal.segment_bytes() > 1_000, "{} bytes are written", written());
+    journal.synced(position).await.expect("synced");
+    assert_eq!(written(), journal.segment_bytes());
+    append(&journal, &all);
+    journal.close().await;
+    assert_eq!(messages_of(read_back(folder.path()).await.0).len(), 2 * all.len());
+
+    let folder = tempfile::tempdir().expect("folder");
+    let journal = FileJournal::open(folder.path(), every(5)).expect("opened");
+    append(&journal, &all);
+    let file = folder.path().join(format!("{:020}.journal", 1));
+    let mut waits = 0;
+    while fs::metadata(&file).map_or(0, |file| file.len()) < journal.segment_bytes() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        waits += 1;
+        assert!(waits < 2_000, "never written");
+    }
 }
 
 #[test]

@@ -7,13 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use onetape_domain::message::FeedMessage;
 use onetape_domain::venue::VenueRules;
-use onetape_ingestion::{DataIngestionPipeline, IngestError};
+use onetape_ingestion::{DataIngestionPipeline, IngestError, JournalMode, PipelineConfig};
 use onetape_memory::{MemoryCache, MemoryStore};
 use onetape_ports::{
-    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery,
+    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery, StoreErrorKind,
 };
 use onetape_testkit::dump::first_difference;
-use onetape_testkit::generator::{Ids, Rng};
+use onetape_testkit::generator::{Ids, Market, Rng};
+use onetape_testkit::{FaultStore, When};
 use proptest::prelude::*;
 
 use crate::support::{Process, RULES, clock, config, messages, tables, undisturbed};
@@ -184,5 +185,63 @@ async fn a_journal_that_fails_stops_the_pipeline_and_keeps_what_it_acknowledged(
     }
     process.pipeline.end_of_feed().await.expect("ended");
     let (got, want) = (tables(&store).await, undisturbed(&all, RULES).await);
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_trouble_the_journal_is_waited_for_and_before_it_only_the_store_waits() {
+    let store = Arc::new(FaultStore::new(Arc::new(MemoryStore::default())));
+    let cache = Arc::new(MemoryCache::default());
+    let config = PipelineConfig { journal_mode: JournalMode::OnTrouble, ..config() };
+    let started = DataIngestionPipeline::start_with_journal(
+        store.clone(),
+        Some(cache.clone()),
+        clock(),
+        Arc::new(Stuck),
+        config,
+    );
+    let (pipeline, _) = started.await.expect("started");
+    let all = messages(3, Ids::Contiguous, 0);
+    let (first, second) = all.split_at(all.len() / 2);
+    for message in first {
+        pipeline.ingest(message, RULES).await.expect("taken in at once");
+    }
+    let instrument = &first[0].instrument;
+    assert_eq!(cache.issued(instrument), pipeline.issued(instrument));
+    assert_eq!(pipeline.status().instruments[instrument].journaled, None);
+    // The store never has what the journal does not.
+    let written = tokio::time::timeout(Duration::from_millis(50), pipeline.flush()).await;
+    assert!(written.is_err(), "it was written");
+    assert_eq!(store.inner().flushed(instrument).await.expect("asked"), None);
+    // A store that fails, as a new instrument finds out.
+    store.plan().outage(When::Before, StoreErrorKind::Connection);
+    let other = Market::new("binance:SOL/USDT".parse().expect("instrument"), 1).messages();
+    let asked = tokio::time::timeout(Duration::from_millis(50), pipeline.ingest(&other[0], RULES)).await;
+    assert!(asked.is_err(), "the store is away");
+    let taken = tokio::time::timeout(Duration::from_millis(50), pipeline.ingest(&second[0], RULES)).await;
+    assert!(taken.is_err(), "it was acknowledged without the journal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_took_that_was_not_synced_can_be_delivered_again() {
+    let all = messages(20, Ids::Contiguous, 0);
+    let want = undisturbed(&all, RULES).await;
+    let config = PipelineConfig { journal_mode: JournalMode::OnTrouble, ..config() };
+    let store = Arc::new(MemoryStore::default());
+    let mut folder = tempfile::tempdir().expect("folder");
+    for until in [all.len() / 3, all.len() / 2, all.len()] {
+        let process = Process::start_with(&store, folder, config).await;
+        for (at, message) in all[..until].iter().enumerate() {
+            process.pipeline.ingest(message, RULES).await.expect("taken in");
+            if at == until / 2 {
+                process.pipeline.flush().await.expect("written");
+            }
+        }
+        if until == all.len() {
+            process.pipeline.end_of_feed().await.expect("ended");
+        }
+        folder = process.crash();
+    }
+    let got = tables(&store).await;
     assert!(got == want, "{:?}", first_difference(&got, &want));
 }
