@@ -233,6 +233,12 @@ pub(super) const KEYS: &[Key] = &[
         pipeline.restore_candles
     ),
     number!("pipeline.feed_chunk", "Events taken from a feed at once", 1..=100_000, pipeline.feed_chunk),
+    period!(
+        "pipeline.import_interval",
+        "How often the store is asked for imports that wait to be taken in",
+        1_000..,
+        pipeline.import_interval
+    ),
     Key {
         name: "journal.mode",
         about: "When something is acknowledged where there is a journal: always (once it is on the disk) or on_trouble (that only \
@@ -274,12 +280,6 @@ pub(super) const KEYS: &[Key] = &[
         "Bytes of the journal; beyond it the feed is held back until the store has caught up",
         1_000_000..=1_000_000_000_000_000,
         pipeline.max_journal_bytes
-    ),
-    period!(
-        "pipeline.import_interval",
-        "How often the store is asked for imports that wait to be taken in",
-        1_000..,
-        pipeline.import_interval
     ),
     Key {
         name: LATENESS,
