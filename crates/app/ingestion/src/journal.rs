@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::Payload;
 use onetape_domain::time::Timestamp;
+use onetape_domain::venue::{TradeIds, VenueRules};
 use onetape_ports::{
     HotCache, Journal, JournalError, JournalEvent, JournalRecord, JournalRecovery, MarketStore, WallClock,
 };
@@ -95,8 +96,13 @@ impl Inner {
         let is_new = issued > reached;
         let count = |rows: &_| self.summary.lock().count_rows(rows);
         match event {
-            // Of what the store has, books alone are needed: their levels are rebuilt from messages.
-            JournalEvent::Message(message) if issued >= reached || is_of_a_book(&message.payload) => {
+            // Of what the store has, books are needed: their levels are rebuilt from messages. And trades, where their ids
+            // tell which are known: somebody without this journal may have written on from before them.
+            JournalEvent::Message(message)
+                if issued >= reached
+                    || is_of_a_book(&message.payload)
+                    || has_told_ids(&message.payload, rules) =>
+            {
                 self.ingest_into(&slot, &message, "journal", sinks).await?;
             }
             JournalEvent::Message(_) => {}
@@ -221,6 +227,10 @@ impl Trimming {
     fn is_over(&self) -> bool {
         self.awaited.iter().all(|(slot, stamp)| slot.lock().durable() >= Some(*stamp))
     }
+}
+
+fn has_told_ids(payload: &Payload, rules: VenueRules) -> bool {
+    rules.trade_ids == TradeIds::Contiguous && matches!(payload, Payload::Trades(_))
 }
 
 fn is_of_a_book(payload: &Payload) -> bool {

@@ -122,7 +122,7 @@ fn a_file_of_a_store_is_beside_the_file_that_names_it() {
 #[test]
 fn every_fault_of_a_file_is_told_with_its_line_and_what_was_meant() {
     let folder = Folder::new();
-    let text = "stroe = \"memory:\"\ndefault_exchange = \"No Such\"\n\n[pipeline]\nbatch_sise = 5\nretry_for = 5\nbatch_size = 0\nfeed_chunk = [1]\n[pipe]\nx = 1\n[colour]\n";
+    let text = "stroe = \"memory:\"\ndefault_exchange = \"No Such\"\n\n[pipeline]\nbatch_sise = 5\nretry_for = 5\nbatch_size = 0\nfeed_chunk = [1]\n[pipe]\nx = 1\n[zebra]\n";
     let faults = folder.faults(text);
     let told: Vec<String> = faults.iter().map(|Fault { line, reason }| format!("{line} {reason}")).collect();
     assert_eq!(
@@ -132,7 +132,7 @@ fn every_fault_of_a_file_is_told_with_its_line_and_what_was_meant() {
             "5 pipeline.batch_sise is no setting: did you mean pipeline.batch_size?",
             "8 pipeline.feed_chunk must be a text or a whole number",
             "9 pipe is no setting: did you mean pipeline?",
-            "11 colour is no setting: `onetape config show` prints all there are",
+            "11 zebra is no setting: `onetape config show` prints all there are",
         ]
     );
     let faults = folder.faults("default_exchange = \"No Such\"\n[pipeline]\nretry_for = 5\nbatch_size = 0\n");

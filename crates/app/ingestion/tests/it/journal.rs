@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use onetape_domain::message::FeedMessage;
+use futures::StreamExt as _;
+use onetape_domain::message::{FeedMessage, Payload};
+use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::venue::VenueRules;
 use onetape_ingestion::{DataIngestionPipeline, IngestError, JournalMode, PipelineConfig};
 use onetape_memory::{MemoryCache, MemoryStore};
 use onetape_ports::{
-    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery, StoreErrorKind,
+    ClockStore, HotCache, Journal, JournalEntry, JournalError, JournalRecord, JournalRecovery, Selection,
+    StoreErrorKind, TimeQuery, TradeStore as _,
 };
 use onetape_testkit::dump::first_difference;
 use onetape_testkit::generator::{Ids, Market, Rng};
 use onetape_testkit::{FaultStore, When};
 use proptest::prelude::*;
 
-use crate::support::{Process, RULES, clock, config, messages, tables, undisturbed};
+use crate::support::{Process, RULES, clock, config, instruments, messages, tables, undisturbed};
 
 /// Runs messages with crashes at random places, writing to the store now and then, and delivering some again.
 async fn crashing(messages: &[FeedMessage], rules: VenueRules, seed: u64) -> (String, u64) {
@@ -244,4 +247,40 @@ async fn what_a_crash_took_that_was_not_synced_can_be_delivered_again() {
     }
     let got = tables(&store).await;
     assert!(got == want, "{:?}", first_difference(&got, &want));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trades_of_a_journal_come_in_although_somebody_else_wrote_on_without_it() {
+    let all = messages(40, Ids::Contiguous, 0);
+    let (first, rest) = all.split_at(all.len() / 2);
+    let store = Arc::new(MemoryStore::default());
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    for message in &first[..first.len() / 2] {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    process.pipeline.flush().await.expect("written");
+    for message in &first[first.len() / 2..] {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    let folder = process.crash();
+
+    // The store goes on from what it has, and is far beyond the journal.
+    let other = DataIngestionPipeline::start(store.clone(), None, clock(), config());
+    for message in rest {
+        other.ingest(message, RULES).await.expect("taken in");
+    }
+    other.shutdown(Duration::from_secs(10)).await.expect("written");
+
+    let process = Process::start(&store, folder).await;
+    process.pipeline.end_of_feed().await.expect("ended");
+    for instrument in instruments() {
+        let ids = |message: &FeedMessage| match &message.payload {
+            Payload::Trades(trades) if message.instrument == instrument => trades.len(),
+            _ => 0,
+        };
+        let selection = Selection::Range(TimeRange::ALL);
+        let query = TimeQuery { instrument: instrument.clone(), selection, as_of: Timestamp::LATEST };
+        let stored = store.stream_trades(query).count().await;
+        assert_eq!(stored, all.iter().map(ids).sum::<usize>(), "{instrument}");
+    }
 }
