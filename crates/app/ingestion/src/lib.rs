@@ -10,6 +10,7 @@ mod breaker;
 mod config;
 mod due;
 mod error;
+mod feed;
 mod health;
 mod imports;
 mod journal;

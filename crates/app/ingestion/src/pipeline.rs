@@ -15,8 +15,7 @@ use onetape_domain::message::{FeedMessage, QuarantinedRecord};
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::venue::{TradeIds, VenueRules};
 use onetape_ports::{
-    Feed, FeedEvent, FrameQuery, HotCache, Journal, Knowledge, LiveBookSource, MarketStore, Selection,
-    TimeQuery, WallClock,
+    FrameQuery, HotCache, Journal, Knowledge, LiveBookSource, MarketStore, Selection, TimeQuery, WallClock,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -113,52 +112,6 @@ impl DataIngestionPipeline {
         let writer = tokio::spawn(due::write_until_closed(inner.clone()));
         tokio::spawn(metrics::publish_until_closed(Arc::downgrade(&inner)));
         Self { inner, writer: Arc::new(Mutex::new(Some(writer))) }
-    }
-
-    /// Runs a feed to its end, then samples the unfinished second of each book and makes everything
-    /// durable, the full-depth books included. Returns the counts of this pipeline so far.
-    ///
-    /// The call may be dropped at any point: what was taken in is written on by the pipeline.
-    ///
-    /// # Errors
-    /// [`IngestError::Feed`] when the feed fails, after all it delivered was made durable, and what
-    /// [`flush`](Self::flush) reports.
-    pub async fn run(&self, feed: &mut dyn Feed) -> Result<IngestSummary, IngestError> {
-        self.follow(feed).await?;
-        self.end_of_feed().await?;
-        Ok(self.summary())
-    }
-
-    /// Runs a feed to its end and no further, for several of them at once: [`end_of_feed`](Self::end_of_feed) is for all.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn follow(&self, feed: &mut dyn Feed) -> Result<(), IngestError> {
-        let (rules, origin) = (feed.rules(), feed.to_string());
-        let mut events = Vec::with_capacity(self.inner.config.feed_chunk);
-        loop {
-            events.clear();
-            feed.want_books(&self.inner.wanted_books());
-            let more = feed.next_batch(&mut events, self.inner.config.feed_chunk).await;
-            for event in events.drain(..) {
-                match event {
-                    FeedEvent::Message(message) => {
-                        self.inner.ingest(&message, rules, &origin).await?;
-                    }
-                    FeedEvent::Quarantined(record) => self.inner.quarantine(record),
-                }
-            }
-            self.inner.settle_all().await?;
-            self.inner.hold_back().await?;
-            match more {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    self.flush().await?;
-                    return Err(IngestError::Feed(Arc::new(error)));
-                }
-            }
-        }
     }
 
     /// Takes one message in. It is visible in the cache when this returns, in the journal if there is one, and in the store
@@ -352,7 +305,7 @@ impl Inner {
     }
 
     /// Instruments whose books wait for a snapshot.
-    fn wanted_books(&self) -> Vec<Instrument> {
+    pub(crate) fn wanted_books(&self) -> Vec<Instrument> {
         let slots = self.slots.read();
         let wanting = slots.iter().filter(|(_, slot)| slot.lock().engine.wants_snapshot());
         wanting.map(|(instrument, _)| instrument.clone()).collect()

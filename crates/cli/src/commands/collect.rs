@@ -222,6 +222,11 @@ async fn repair(
                 }
                 pause = report.retry_after.map_or(interval, |retry_after| retry_after.max(interval));
             }
+            // The writer goes on trying, and so does this.
+            Err(error @ IngestError::Outage { .. }) => {
+                tracing::warn!(error = %error, "gaps wait for the store");
+                pause = interval;
+            }
             Err(error) => return error,
         }
     }

@@ -9,7 +9,7 @@ use onetape_memory::MemoryStore;
 use onetape_ports::StoreErrorKind;
 use onetape_testkit::dump::first_difference;
 use onetape_testkit::generator::{Ids, Market};
-use onetape_testkit::{FaultStore, When};
+use onetape_testkit::{FaultStore, VecFeed, When};
 
 use crate::support::{Process, RULES, clock, config, instruments, journal, messages, tables, undisturbed};
 
@@ -242,5 +242,33 @@ async fn what_waits_behind_an_outage_is_written_in_pieces_of_bounded_size() {
     let largest = largest.load(std::sync::atomic::Ordering::Relaxed);
     assert!((20_000..21_000).contains(&largest), "{largest} rows in a batch");
     assert_eq!(pipeline.status().pending_bytes, 0);
+    same_tables(&store, &all).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_is_followed_waits_for_as_long_as_it_takes_and_one_that_is_run_does_not() {
+    let store = store();
+    let small = PipelineConfig { max_pending_rows: 200, batch_size: 100, ..config() };
+    let all = messages(30, Ids::Contiguous, 0);
+    let feed = || VecFeed::of_messages(RULES, all.clone());
+    store.plan().outage(When::Before, StoreErrorKind::Connection);
+    let error = start(&store, small).run(&mut feed()).await.expect_err("the store fails");
+    assert!(matches!(error, IngestError::Outage { .. }), "{error:?}");
+
+    // Instruments that cannot be loaded at first, and then no room: all of it in the middle of what was delivered.
+    let pipeline = start(&store, small);
+    let following = tokio::spawn({
+        let (pipeline, mut feed) = (pipeline.clone(), feed());
+        async move { pipeline.follow(&mut feed).await }
+    });
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert!(!following.is_finished());
+    store.plan().recover();
+    until("rows are written", || pipeline.status().instruments.len() == 2).await;
+    store.plan().outage(When::After, StoreErrorKind::Timeout);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    store.plan().recover();
+    following.await.expect("no panic").expect("followed to its end");
+    pipeline.end_of_feed().await.expect("written");
     same_tables(&store, &all).await;
 }
