@@ -192,6 +192,7 @@ impl Inner {
             let over = trimming.take_if(|trimming| trimming.is_over());
             (over, trimming.is_some())
         };
+        let is_over = over.is_some();
         let trimmed = match over {
             Some(trimming) => journal.trim(trimming.segment),
             None if !is_under_way && (is_due || is_full) => {
@@ -201,7 +202,10 @@ impl Inner {
             None => Ok(()),
         };
         trimmed.map_err(|error| self.journal_failed(error))?;
-        self.progress.notify_waiters();
+        // Only then: whoever waits for room wakes the writer, which would come here again at once.
+        if is_over {
+            self.progress.notify_waiters();
+        }
         Ok(())
     }
 

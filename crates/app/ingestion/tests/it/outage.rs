@@ -272,3 +272,28 @@ async fn a_feed_that_is_followed_waits_for_as_long_as_it_takes_and_one_that_is_r
     pipeline.end_of_feed().await.expect("written");
     same_tables(&store, &all).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_without_room_and_the_writer_do_not_keep_one_another_awake() {
+    let store = store();
+    let small = PipelineConfig { max_pending_rows: 200, batch_size: 100, ..config() };
+    let process = Process::start_with(&store, tempfile::tempdir().expect("folder"), small).await;
+    let all = messages(30, Ids::Contiguous, 0);
+    let load = all.iter().take(20);
+    for message in load {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    store.plan().outage(When::Before, StoreErrorKind::Connection);
+    let following = tokio::spawn({
+        let pipeline = process.pipeline.clone();
+        let mut feed = VecFeed::of_messages(RULES, all.clone());
+        async move { pipeline.follow(&mut feed).await }
+    });
+    // Time passes only while nobody has anything to do.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(!following.is_finished());
+    store.plan().recover();
+    following.await.expect("no panic").expect("followed to its end");
+    process.pipeline.end_of_feed().await.expect("written");
+    same_tables(&store, &all).await;
+}
