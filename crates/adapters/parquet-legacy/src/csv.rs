@@ -15,7 +15,8 @@ use chrono::NaiveDate;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use flate2::Crc;
 use flate2::read::MultiGzDecoder;
-use zip::ZipArchive;
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::BATCH_ROWS;
 use crate::error::{LegacyError, LegacyErrorKind};
@@ -47,8 +48,19 @@ enum Packing {
     Zip,
 }
 
+/// A file in a zip, and where its bytes are.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    start: u64,
+    packed: u64,
+    method: CompressionMethod,
+    sum: u32,
+}
+
 #[derive(Debug)]
 struct Table {
+    entry: Option<Entry>,
     /// Name in the zip.
     path: Vec<String>,
     schema: SchemaRef,
@@ -73,9 +85,10 @@ impl CsvFile {
         };
         let mut file = Self { name, path: path.to_owned(), packing, tables: Vec::new() };
         for entry in file.entries()? {
-            let first = file.first_line(entry.as_deref())?;
-            let stem = entry.as_deref().map_or_else(|| path.file_name().and_then(|name| name.to_str()), Some);
-            let table = file.table(&first, stem.unwrap_or_default(), entry.clone())?;
+            let first = file.first_line(entry.as_ref())?;
+            let own = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let named = entry.as_ref().map_or(own, |entry| &entry.name).to_owned();
+            let table = file.table(&first, &named, entry)?;
             file.tables.push(table);
         }
         if file.tables.is_empty() {
@@ -108,7 +121,7 @@ impl CsvFile {
     ) -> Result<impl Iterator<Item = Result<RecordBatch, LegacyError>> + '_, LegacyError> {
         let table = &self.tables[table];
         let entry = table.path.first().map(String::as_str);
-        let reader = Lines { inner: self.reader(entry)?, line: 0 };
+        let reader = Lines { inner: self.reader(table.entry.as_ref())?, line: 0 };
         let mut reader = ReaderBuilder::new()
             .has_headers(table.has_header)
             .delimiter(table.delimiter)
@@ -126,28 +139,35 @@ impl CsvFile {
         }))
     }
 
-    /// Names of the tables in a zip; one without a name of another file.
-    fn entries(&self) -> Result<Vec<Option<String>>, LegacyError> {
+    /// The tables in a zip, looked up once; one without an entry of another file.
+    fn entries(&self) -> Result<Vec<Option<Entry>>, LegacyError> {
         if self.packing != Packing::Zip {
             return Ok(vec![None]);
         }
-        let archive = self.archive()?;
+        let damaged = |error: ZipError| self.damaged(None, &error);
+        let mut archive = ZipArchive::new(BufReader::new(self.file()?)).map_err(damaged)?;
         if archive.len() > MAX_ENTRIES {
             let message = format!("has more than {MAX_ENTRIES} files");
             return Err(self.error(None, LegacyErrorKind::Limit, &message));
         }
         let mut names = Vec::new();
         for name in archive.file_names() {
-            let name = name.map_err(|error| self.damaged(None, &error))?;
+            names.push(name.map_err(damaged)?.into_owned());
+        }
+        let mut entries = Vec::new();
+        for (at, name) in names.into_iter().enumerate() {
             if name.to_lowercase().ends_with(".csv") {
-                names.push(Some(name.into_owned()));
+                // Its place in the file; the entry itself would borrow the archive.
+                let file = archive.by_index_raw(at).map_err(|error| self.damaged(Some(&name), &error))?;
+                let start = file.data_start().ok_or_else(|| {
+                    self.error(Some(&name), LegacyErrorKind::Damaged, "has no place in the zip")
+                })?;
+                let (packed, method, sum) = (file.compressed_size(), file.compression(), file.crc32());
+                drop(file);
+                entries.push(Some(Entry { name, start, packed, method, sum }));
             }
         }
-        Ok(names)
-    }
-
-    fn archive(&self) -> Result<ZipArchive<BufReader<File>>, LegacyError> {
-        ZipArchive::new(BufReader::new(self.file()?)).map_err(|error| self.damaged(None, &error))
+        Ok(entries)
     }
 
     fn file(&self) -> Result<File, LegacyError> {
@@ -155,41 +175,22 @@ impl CsvFile {
     }
 
     /// The unpacked bytes of a table.
-    fn reader(&self, entry: Option<&str>) -> Result<Box<dyn BufRead>, LegacyError> {
+    fn reader(&self, entry: Option<&Entry>) -> Result<Box<dyn BufRead>, LegacyError> {
         let unpacked: Box<dyn Read> = match (self.packing, entry) {
-            (Packing::Zip, Some(entry)) => {
-                let mut archive = self.archive()?;
-                let at = archive.index_for_name(entry);
-                let at = at.ok_or_else(|| {
-                    self.error(Some(entry), LegacyErrorKind::Damaged, "is not there any more")
-                })?;
-                // Its place in the file; the entry itself would borrow the archive.
-                let (start, packed, method, sum) = {
-                    let entry_of =
-                        archive.by_index_raw(at).map_err(|error| self.damaged(Some(entry), &error))?;
-                    (
-                        entry_of.data_start(),
-                        entry_of.compressed_size(),
-                        entry_of.compression(),
-                        entry_of.crc32(),
-                    )
-                };
-                let start = start.ok_or_else(|| {
-                    self.error(Some(entry), LegacyErrorKind::Damaged, "has no place in the zip")
-                })?;
+            (Packing::Zip, Some(Entry { name, start, packed, method, sum })) => {
                 let mut file = self.file()?;
-                io::Seek::seek(&mut file, io::SeekFrom::Start(start))
+                io::Seek::seek(&mut file, io::SeekFrom::Start(*start))
                     .map_err(|error| LegacyError::io(&self.name, "read", error))?;
-                let packed = BufReader::new(file).take(packed);
+                let packed = BufReader::new(file).take(*packed);
                 let unpacked: Box<dyn Read> = match method {
-                    zip::CompressionMethod::Stored => Box::new(packed),
-                    zip::CompressionMethod::Deflated => Box::new(flate2::read::DeflateDecoder::new(packed)),
+                    CompressionMethod::Stored => Box::new(packed),
+                    CompressionMethod::Deflated => Box::new(flate2::read::DeflateDecoder::new(packed)),
                     other => {
                         let message = format!("is packed by {other}, which is not read");
-                        return Err(self.error(Some(entry), LegacyErrorKind::Unsupported, &message));
+                        return Err(self.error(Some(name), LegacyErrorKind::Unsupported, &message));
                     }
                 };
-                Box::new(Summed { inner: unpacked, crc: Crc::new(), expected: sum })
+                Box::new(Summed { inner: unpacked, crc: Crc::new(), expected: *sum })
             }
             (Packing::Gzip, _) => Box::new(MultiGzDecoder::new(BufReader::new(self.file()?))),
             _ => return Ok(Box::new(BufReader::new(self.file()?))),
@@ -197,17 +198,18 @@ impl CsvFile {
         Ok(Box::new(BufReader::new(Bounded { inner: unpacked, left: MAX_UNPACKED_BYTES })))
     }
 
-    fn first_line(&self, entry: Option<&str>) -> Result<String, LegacyError> {
+    fn first_line(&self, entry: Option<&Entry>) -> Result<String, LegacyError> {
+        let name = entry.map(|entry| entry.name.as_str());
         let mut line = Vec::new();
         let mut reader = self.reader(entry)?.take(MAX_LINE_BYTES as u64 + 1);
-        reader.read_until(b'\n', &mut line).map_err(|error| self.damaged(entry, &error))?;
+        reader.read_until(b'\n', &mut line).map_err(|error| self.damaged(name, &error))?;
         if line.len() > MAX_LINE_BYTES {
             let message = format!("has a first line of more than {MAX_LINE_BYTES} bytes");
-            return Err(self.error(entry, LegacyErrorKind::Limit, &message));
+            return Err(self.error(name, LegacyErrorKind::Limit, &message));
         }
         let text = String::from_utf8(line).map_err(|_| {
             self.error(
-                entry,
+                name,
                 LegacyErrorKind::Unsupported,
                 "is neither text nor another kind of file that is read",
             )
@@ -215,7 +217,7 @@ impl CsvFile {
         Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
     }
 
-    fn table(&self, first: &str, file_name: &str, entry: Option<String>) -> Result<Table, LegacyError> {
+    fn table(&self, first: &str, file_name: &str, entry: Option<Entry>) -> Result<Table, LegacyError> {
         let delimiter = [b',', b';', b'\t']
             .into_iter()
             .max_by_key(|mark| (first.bytes().filter(|byte| byte == mark).count(), *mark == b','));
@@ -224,7 +226,8 @@ impl CsvFile {
             first.split(char::from(delimiter)).map(|cell| cell.trim().trim_matches('"')).collect();
         if cells.len() < 2 || cells.len() > MAX_COLUMNS {
             let message = "has no lines of values with commas between them";
-            return Err(self.error(entry.as_deref(), LegacyErrorKind::Unsupported, message));
+            let name = entry.as_ref().map(|entry| entry.name.as_str());
+            return Err(self.error(name, LegacyErrorKind::Unsupported, message));
         }
         let has_header = cells.iter().any(|cell| layout::is_known_name(cell));
         let field = |(at, cell): (usize, &&str)| {
@@ -236,7 +239,8 @@ impl CsvFile {
         let stem = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
         let day = stem.get(..8).filter(|_| !stem[8..].starts_with(|next: char| next.is_ascii_digit()));
         let day = day.and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok()).filter(|_| !has_header);
-        Ok(Table { path: entry.into_iter().collect(), schema, has_header, delimiter, day })
+        let path = entry.iter().map(|entry| entry.name.clone()).collect();
+        Ok(Table { entry, path, schema, has_header, delimiter, day })
     }
 
     fn damaged(&self, entry: Option<&str>, error: &dyn std::fmt::Display) -> LegacyError {
@@ -259,7 +263,7 @@ impl Table {
         let (mut record, mut rows) = (csv::ByteRecord::new(), 0);
         while rows < BATCH_ROWS && reader.read_byte_record(&mut record)? {
             rows += 1;
-            let text = StringRecord::from_byte_record_lossy(record.clone());
+            let text = StringRecord::from_byte_record_lossy(std::mem::take(&mut record));
             for (at, column) in columns.iter_mut().enumerate() {
                 let value = text.get(at).filter(|value| !value.is_empty());
                 match (value, self.day.filter(|_| at == 0).zip(value.and_then(millis_of_day))) {
