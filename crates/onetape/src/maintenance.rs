@@ -30,18 +30,9 @@ const DIFFERENCES: &str = "onetape_maintenance_audit_differences";
 /// From a run that finds nothing to do to one that compresses years.
 const DURATIONS: &[f64] = &[0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 14_400.0];
 
-const fn counts(
-    name: &'static str,
-    unit: &'static str,
-    labels: &'static [&'static str],
-    about: &'static str,
-) -> MetricInfo {
-    MetricInfo { name, kind: MetricKind::Counter, unit, labels, about }
-}
-
 /// What maintenance records.
 pub(crate) const METRICS: &[MetricInfo] = &[
-    counts(
+    MetricInfo::counter(
         RUNS,
         "runs",
         &["outcome"],
@@ -55,37 +46,40 @@ pub(crate) const METRICS: &[MetricInfo] = &[
         labels: &["outcome"],
         about: "duration of a run, connecting included",
     },
-    MetricInfo {
-        name: LAST_SUCCESS,
-        kind: MetricKind::Gauge,
-        unit: "seconds since 1970",
-        labels: &[],
-        about: "when the last run that was done ended; absent before the first",
-    },
-    counts(
+    MetricInfo::gauge(
+        LAST_SUCCESS,
+        "seconds since 1970",
+        &[],
+        "when the last run that was done ended; absent before the first",
+    ),
+    MetricInfo::counter(
         WINDOWS_REFRESHED,
         "windows",
         &["aggregate"],
         "windows of a continuous aggregate looked at (Community edition); the server recomputes only what was touched in \
          them",
     ),
-    counts(CHUNKS_COMPRESSED, "chunks", &["table"], "chunks compressed (Community edition)"),
-    counts(ROWS_COMPRESSED, "rows", &["table"], "rows in them"),
-    counts(
+    MetricInfo::counter(CHUNKS_COMPRESSED, "chunks", &["table"], "chunks compressed (Community edition)"),
+    MetricInfo::counter(ROWS_COMPRESSED, "rows", &["table"], "rows in them"),
+    MetricInfo::counter(
         CHUNKS_DROPPED,
         "chunks",
         &["relation"],
         "chunks that retention dropped, of a table or an aggregate",
     ),
-    counts(ROWS_DROPPED, "rows", &["relation"], "rows in them"),
-    counts(CANDLES_AUDITED, "candles", &["aggregate"], "candles compared with the same ones rolled up"),
-    MetricInfo {
-        name: DIFFERENCES,
-        kind: MetricKind::Gauge,
-        unit: "candles",
-        labels: &["aggregate"],
-        about: "candles that differed in the last run; anything but 0 wants somebody to look",
-    },
+    MetricInfo::counter(ROWS_DROPPED, "rows", &["relation"], "rows in them"),
+    MetricInfo::counter(
+        CANDLES_AUDITED,
+        "candles",
+        &["aggregate"],
+        "candles compared with the same ones rolled up",
+    ),
+    MetricInfo::gauge(
+        DIFFERENCES,
+        "candles",
+        &["aggregate"],
+        "candles that differed in the last run; anything but 0 wants somebody to look",
+    ),
 ];
 
 /// How much of what is rolled up a run of maintenance compares with its parts.

@@ -28,6 +28,28 @@ pub struct MetricInfo {
     pub about: &'static str,
 }
 
+impl MetricInfo {
+    /// A number that only grows.
+    pub const fn counter(
+        name: &'static str,
+        unit: &'static str,
+        labels: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        Self { name, kind: MetricKind::Counter, unit, labels, about }
+    }
+
+    /// A number that goes up and down.
+    pub const fn gauge(
+        name: &'static str,
+        unit: &'static str,
+        labels: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        Self { name, kind: MetricKind::Gauge, unit, labels, about }
+    }
+}
+
 impl fmt::Display for MetricInfo {
     /// As a line of the table in `docs/METRICS.md`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

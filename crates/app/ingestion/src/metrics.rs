@@ -55,24 +55,6 @@ const DURATIONS: &[f64] = &[0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 const WAITS: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 const BATCHES: &[f64] = &[10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 25_000.0, 50_000.0];
 
-const fn counts(
-    name: &'static str,
-    unit: &'static str,
-    labels: &'static [&'static str],
-    about: &'static str,
-) -> MetricInfo {
-    MetricInfo { name, kind: MetricKind::Counter, unit, labels, about }
-}
-
-const fn shows(
-    name: &'static str,
-    unit: &'static str,
-    labels: &'static [&'static str],
-    about: &'static str,
-) -> MetricInfo {
-    MetricInfo { name, kind: MetricKind::Gauge, unit, labels, about }
-}
-
 const fn spreads(
     name: &'static str,
     unit: &'static str,
@@ -84,34 +66,39 @@ const fn spreads(
 
 /// What the write side records.
 pub const METRICS: &[MetricInfo] = &[
-    counts(
+    MetricInfo::counter(
         MESSAGES,
         "messages",
         &["outcome"],
         "messages taken in: `stamped` (they changed something), `redelivered` (known), `ignored` (tickers and the like), `refused`",
     ),
-    counts(
+    MetricInfo::counter(
         ROWS,
         "rows",
         &["table"],
         "rows made: `trades`, `candles`, `books`, `imbalances`, `coverage`, `imports`",
     ),
-    counts(REVISIONS, "candles", &[], "candle versions that replaced another one"),
-    counts(QUARANTINED, "records", &[], "records put into quarantine"),
-    counts(
+    MetricInfo::counter(REVISIONS, "candles", &[], "candle versions that replaced another one"),
+    MetricInfo::counter(QUARANTINED, "records", &[], "records put into quarantine"),
+    MetricInfo::counter(
         REFUSED_ROWS,
         "rows",
         &[],
         "rows that the store refused: they are in quarantine and in no other table",
     ),
-    counts(PASSED_OVER, "trades", &[], "trades of the other kind of stream (single beside aggregate)"),
-    counts(
+    MetricInfo::counter(
+        PASSED_OVER,
+        "trades",
+        &[],
+        "trades of the other kind of stream (single beside aggregate)",
+    ),
+    MetricInfo::counter(
         GAPS,
         "gaps",
         &["event"],
         "holes in the ids of trades: `opened`, `filled` (a gap may be filled in pieces), `unfillable`",
     ),
-    counts(BOOKS_LOST, "books", &[], "how often a book lost its synchrony"),
+    MetricInfo::counter(BOOKS_LOST, "books", &[], "how often a book lost its synchrony"),
     spreads(
         WRITE_DURATION,
         "seconds",
@@ -120,38 +107,43 @@ pub const METRICS: &[MetricInfo] = &[
     ),
     spreads(WRITE_ROWS, "rows", BATCHES, "rows of a batch"),
     spreads(JOURNAL_WAIT, "seconds", WAITS, "time until the journal had what was taken in on the disk"),
-    counts(RETRIES, "calls", &[], "calls of the store that failed and were made again"),
-    counts(OUTAGES, "outages", &[], "how often the store failed so that it was left alone for a while"),
-    shows(
+    MetricInfo::counter(RETRIES, "calls", &[], "calls of the store that failed and were made again"),
+    MetricInfo::counter(
+        OUTAGES,
+        "outages",
+        &[],
+        "how often the store failed so that it was left alone for a while",
+    ),
+    MetricInfo::gauge(
         BREAKER,
         "state",
         &[],
         "whether the store is called: 0 yes, 1 once to see whether it is back, 2 not for a while",
     ),
-    shows(PENDING_ROWS, "rows", &[], "rows that wait for the store"),
-    shows(PENDING_BYTES, "bytes", &[], "memory they take, roughly"),
-    shows(PENDING_QUARANTINE, "records", &[], "refused records that wait for the store"),
-    shows(JOURNAL_BYTES, "bytes", &[], "size of the journal; absent without one"),
-    shows(INSTRUMENTS, "instruments", &[], "instruments loaded"),
-    shows(BOOKS_IN_SYNC, "books", &[], "order books in synchrony"),
-    shows(
+    MetricInfo::gauge(PENDING_ROWS, "rows", &[], "rows that wait for the store"),
+    MetricInfo::gauge(PENDING_BYTES, "bytes", &[], "memory they take, roughly"),
+    MetricInfo::gauge(PENDING_QUARANTINE, "records", &[], "refused records that wait for the store"),
+    MetricInfo::gauge(JOURNAL_BYTES, "bytes", &[], "size of the journal; absent without one"),
+    MetricInfo::gauge(INSTRUMENTS, "instruments", &[], "instruments loaded"),
+    MetricInfo::gauge(BOOKS_IN_SYNC, "books", &[], "order books in synchrony"),
+    MetricInfo::gauge(
         LAG,
         "seconds",
         &["instrument", "stage"],
         "how far the last stamp lies behind this machine's clock: `received` (issued), `journaled` (on the disk), `durable` (in the store)",
     ),
-    shows(OPEN_GAPS, "gaps", &["instrument"], "holes in the ids of trades that are open"),
-    shows(GAP_SECONDS, "seconds", &["instrument"], "time that they leave unproven"),
-    shows(MISSING, "trades", &["instrument"], "trades missing in them"),
-    counts(
+    MetricInfo::gauge(OPEN_GAPS, "gaps", &["instrument"], "holes in the ids of trades that are open"),
+    MetricInfo::gauge(GAP_SECONDS, "seconds", &["instrument"], "time that they leave unproven"),
+    MetricInfo::gauge(MISSING, "trades", &["instrument"], "trades missing in them"),
+    MetricInfo::counter(
         CACHE_READS,
         "reads",
         &["outcome"],
         "reads of the cache: `hit`, `miss` (it could not prove the answer)",
     ),
-    counts(CACHE_EVICTIONS, "rows", &[], "rows that the cache let go"),
-    shows(CACHE_ROWS, "rows", &[], "rows in the cache"),
-    shows(CACHE_BYTES, "bytes", &[], "their size, estimated"),
+    MetricInfo::counter(CACHE_EVICTIONS, "rows", &[], "rows that the cache let go"),
+    MetricInfo::gauge(CACHE_ROWS, "rows", &[], "rows in the cache"),
+    MetricInfo::gauge(CACHE_BYTES, "bytes", &[], "their size, estimated"),
 ];
 
 /// What was made known last.

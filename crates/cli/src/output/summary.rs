@@ -4,7 +4,7 @@ use std::io;
 
 use onetape::exchanges::TapeStats;
 use onetape::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::say;
 
@@ -19,14 +19,7 @@ pub(crate) fn json(summary: &IngestSummary, lines: &TapeStats, seconds: f64) -> 
         "ignored": ignored,
         "passed_over": passed_over,
         "quarantined": quarantined,
-        "rows": {
-            "trades": summary.trades,
-            "candles": summary.candles,
-            "revisions": summary.revisions,
-            "books": summary.books,
-            "imbalances": summary.imbalances,
-            "coverage": summary.coverage,
-        },
+        "rows": rows(summary),
         "tape": {
             "trades": lines.trades,
             "diffs": lines.diffs,
@@ -55,6 +48,35 @@ pub(crate) fn print(
         lines.lines,
         summary.messages
     )?;
+    say_rows(summary)?;
+    say!(
+        "  known before: {} messages; not stored by kind: {}; other trade stream: {}; quarantined: {}",
+        summary.redelivered,
+        summary.ignored,
+        summary.passed_over,
+        summary.quarantined
+    )?;
+    say_clocks(summary)?;
+    if summary.quarantined > 0 {
+        say!("  the reasons of quarantined records are in the table `quarantine`")?;
+    }
+    Ok(())
+}
+
+/// New rows of each kind, for programs.
+pub(crate) fn rows(summary: &IngestSummary) -> Value {
+    json!({
+        "trades": summary.trades,
+        "candles": summary.candles,
+        "revisions": summary.revisions,
+        "books": summary.books,
+        "imbalances": summary.imbalances,
+        "coverage": summary.coverage,
+    })
+}
+
+/// The same for people.
+pub(crate) fn say_rows(summary: &IngestSummary) -> io::Result<()> {
     say!(
         "  new rows: {} trades, {} candle versions ({} revisions), {} books, {} imbalances, {} coverage",
         summary.trades,
@@ -63,19 +85,13 @@ pub(crate) fn print(
         summary.books,
         summary.imbalances,
         summary.coverage
-    )?;
-    say!(
-        "  known before: {} messages; not stored by kind: {}; other trade stream: {}; quarantined: {}",
-        summary.redelivered,
-        summary.ignored,
-        summary.passed_over,
-        summary.quarantined
-    )?;
+    )
+}
+
+/// Where each instrument stands.
+pub(crate) fn say_clocks(summary: &IngestSummary) -> io::Result<()> {
     for (instrument, clock) in &summary.clocks {
         say!("  {instrument} stands at {clock}")?;
-    }
-    if summary.quarantined > 0 {
-        say!("  the reasons of quarantined records are in the table `quarantine`")?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use onetape::prelude::*;
 use serde_json::json;
 
 use crate::output::say;
+use crate::output::summary::{rows, say_clocks, say_rows};
 
 /// Prints it, for people or for programs.
 pub(super) fn print(
@@ -24,14 +25,7 @@ pub(super) fn print(
             "stamped": summary.stamped,
             "redelivered": summary.redelivered,
             "quarantined": summary.quarantined,
-            "rows": {
-                "trades": summary.trades,
-                "candles": summary.candles,
-                "revisions": summary.revisions,
-                "books": summary.books,
-                "imbalances": summary.imbalances,
-                "coverage": summary.coverage,
-            },
+            "rows": rows(summary),
             "connections": { "attempts": attempts, "lost": lost, "renewed": renewed },
             "snapshots": { "received": snapshots, "failed": failed },
             "clocks": summary.clocks,
@@ -42,21 +36,11 @@ pub(super) fn print(
     }
     let rate = crate::progress::rate(summary.messages, seconds);
     say!("{} messages in {seconds:.1} s ({rate:.0}/s) into {store}", summary.messages)?;
-    say!(
-        "  new rows: {} trades, {} candle versions ({} revisions), {} books, {} imbalances, {} coverage",
-        summary.trades,
-        summary.candles,
-        summary.revisions,
-        summary.books,
-        summary.imbalances,
-        summary.coverage
-    )?;
+    say_rows(summary)?;
     say!("  known before: {} messages; quarantined: {}", summary.redelivered, summary.quarantined)?;
     say!(
         "  connections: {attempts} attempts, {lost} lost, {renewed} renewed; books fetched: {snapshots}, in vain: {failed}"
     )?;
-    for (instrument, clock) in &summary.clocks {
-        say!("  {instrument} stands at {clock}")?;
-    }
+    say_clocks(summary)?;
     Ok(())
 }
