@@ -86,6 +86,18 @@ impl Step {
     fn of(outcome: Outcome) -> Self {
         Self { outcome, refused: Vec::new(), passed_over: 0 }
     }
+
+    /// What became of the message where nothing of it was refused.
+    ///
+    /// # Errors
+    /// Every rule that the message, or trades of it, broke.
+    pub fn accepted(self) -> Result<Outcome, Violations> {
+        match self.outcome {
+            Outcome::Refused(violations) => Err(violations),
+            outcome => Violations(self.refused.into_iter().flat_map(|(_, broken)| broken.0).collect())
+                .into_result(outcome),
+        }
+    }
 }
 
 /// Up to where a message lets seconds of the book be sampled.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use onetape_domain::coverage::{CoverageState, HoleState, Stream, holes};
+use onetape_domain::engine::gaps::missing_runs;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::TradeKind;
@@ -180,16 +181,5 @@ async fn missing(
         known.extend(Some(trade.key.sequence).filter(|id| (first..=last).contains(id)));
     }
     known.sort_unstable();
-    let mut runs = Vec::new();
-    let mut next = first;
-    for id in known {
-        if next < id {
-            runs.push((next, id - 1));
-        }
-        next = id.saturating_add(1);
-    }
-    if next <= last {
-        runs.push((next, last));
-    }
-    Ok(runs)
+    Ok(missing_runs((first, last), known.into_iter().map(|id| (id, id))))
 }

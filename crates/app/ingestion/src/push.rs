@@ -118,16 +118,8 @@ impl DataIngestionPipeline {
             payload,
         };
         let step = self.ingest(&message, VenueRules::PUSHED).await?;
-        match step.outcome {
-            Outcome::Refused(violations) => {
-                Err(IngestError::Refused { instrument: instrument.clone(), violations })
-            }
-            _ if !step.refused.is_empty() => {
-                let violations = Violations(step.refused.into_iter().flat_map(|(_, v)| v.0).collect());
-                Err(IngestError::Refused { instrument: instrument.clone(), violations })
-            }
-            outcome => Ok(outcome),
-        }
+        let instrument = instrument.clone();
+        step.accepted().map_err(|violations| IngestError::Refused { instrument, violations })
     }
 
     /// Notes that the caller's feed is alive at `time` and nothing happened until then: seconds without

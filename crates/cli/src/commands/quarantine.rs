@@ -5,7 +5,6 @@ use std::io::{BufRead as _, IsTerminal as _};
 use anyhow::{Context as _, anyhow};
 use onetape::domain::canonical;
 use onetape::domain::engine::Outcome;
-use onetape::domain::violation::Violations;
 use onetape::exchanges::{BinanceParser, events_of_line};
 use onetape::ports::{FeedEvent, QuarantineEntry, QuarantineQuery};
 use onetape::prelude::*;
@@ -187,16 +186,13 @@ async fn retry_each(
                 FeedEvent::Quarantined(record) => record.violations,
                 FeedEvent::Message(message) => {
                     let step = tape.ingestion().ingest(&message, rules).await?;
-                    match step.outcome {
-                        Outcome::Refused(violations) => violations,
-                        _ if !step.refused.is_empty() => {
-                            Violations(step.refused.into_iter().flat_map(|(_, each)| each.0).collect())
-                        }
-                        Outcome::Stamped(_) => {
+                    match step.accepted() {
+                        Err(violations) => violations,
+                        Ok(Outcome::Stamped(_)) => {
                             outcome.outcome = "taken_in";
                             continue;
                         }
-                        _ => {
+                        Ok(_) => {
                             outcome.outcome = "known";
                             continue;
                         }

@@ -72,6 +72,28 @@ pub fn arrived_ids_of(reason: &str) -> Option<(i64, i64)> {
     Some((first.parse().ok()?, last.parse().ok()?))
 }
 
+/// The ids from the first to the last that are in none of these runs, as runs. Runs are first and last ids; those given must
+/// ascend.
+pub fn missing_runs(
+    (first, last): (i64, i64),
+    known: impl IntoIterator<Item = (i64, i64)>,
+) -> Vec<(i64, i64)> {
+    let mut missing = Vec::new();
+    let mut next = first;
+    for (start, end) in known {
+        if next < start {
+            missing.push((next, start - 1));
+        }
+        // Nothing comes after the highest id there is.
+        let Some(after) = end.checked_add(1) else { return missing };
+        next = next.max(after);
+    }
+    if next <= last {
+        missing.push((next, last));
+    }
+    missing
+}
+
 impl InstrumentEngine {
     /// The holes in the ids of its trades, lowest ids first.
     pub fn open_gaps(&self) -> Vec<OpenGap> {
@@ -140,18 +162,8 @@ impl TradeStream {
     /// Ids of `first..=last` that were not seen, as runs.
     fn missing_in(&self, first: i64, last: i64) -> Vec<(i64, i64)> {
         let before = self.seen.range(..first).next_back();
-        let mut next = before.map_or(first, |(_, end)| first.max(end.saturating_add(1)));
-        let mut missing = Vec::new();
-        for (start, end) in self.seen.range(first..).take_while(|(start, _)| **start <= last) {
-            if next < *start {
-                missing.push((next, start - 1));
-            }
-            next = end.saturating_add(1);
-        }
-        if next <= last {
-            missing.push((next, last));
-        }
-        missing
+        let inside = self.seen.range(first..).take_while(|(start, _)| **start <= last);
+        missing_runs((first, last), before.into_iter().chain(inside).map(|(start, end)| (*start, *end)))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a gap is its ids, its times and where it is written")]
@@ -260,6 +272,20 @@ impl TradeStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_no_run_is_missing() {
+        for (known, missing) in [
+            (vec![], vec![(5, 9)]),
+            (vec![(1, 4)], vec![(5, 9)]),
+            (vec![(1, 5), (7, 7), (9, 12)], vec![(6, 6), (8, 8)]),
+            (vec![(6, 6), (6, 6), (8, 9)], vec![(5, 5), (7, 7)]),
+            (vec![(1, 20)], vec![]),
+        ] {
+            assert_eq!(missing_runs((5, 9), known.clone()), missing, "{known:?}");
+        }
+        assert_eq!(missing_runs((i64::MAX - 1, i64::MAX), [(i64::MAX - 1, i64::MAX)]), []);
+    }
 
     #[test]
     fn the_ids_of_a_reason_come_back() {
