@@ -21,6 +21,7 @@ pub mod imbalance;
 pub mod imported;
 pub mod indicator;
 pub mod instrument;
+pub mod manifest;
 pub mod message;
 pub mod order_book_frame;
 pub mod quality;

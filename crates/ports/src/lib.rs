@@ -14,6 +14,8 @@ pub mod feed;
 pub mod history;
 pub mod inventory;
 pub mod journal;
+pub mod legacy;
+pub mod manifest;
 pub mod metric;
 pub mod query;
 pub mod store;
@@ -29,6 +31,11 @@ pub use journal::{
     Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,
     JournalRecord, JournalRecovery,
 };
+pub use legacy::{
+    LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyReading, LegacyRow, LegacyRows,
+    LegacySource, LegacyTable,
+};
+pub use manifest::{ImportBatch, ManifestStore, OnConflict, SourcedCandle, differences};
 pub use metric::{MetricInfo, MetricKind};
 pub use query::{
     BookQuery, CandleQuery, FrameQuery, ImportedQuery, Knowledge, QuarantineEntry, QuarantineQuery,

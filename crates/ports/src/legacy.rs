@@ -1,0 +1,144 @@
+//! What an older system kept: a folder of files with candles, read as it is, and its layout written on.
+
+use std::error::Error;
+use std::fmt::{self, Debug, Display};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use onetape_domain::validator::RawCandle;
+use onetape_domain::violation::Violations;
+
+/// A file of the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyEntry {
+    /// Its path from the folder on, with `/`.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyContents {
+    /// `parquet`, `pickle`, `csv`, `json` or `feather`.
+    pub format: &'static str,
+    /// Its tables, in the order of the file.
+    pub tables: Vec<LegacyTable>,
+}
+
+/// A table in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyTable {
+    /// Names under which it lies in the file, outermost first; none where the file is the table.
+    pub names: Vec<String>,
+    /// Names of its columns, in order.
+    pub columns: Vec<String>,
+    /// Rows that it says it has; none where only reading it tells.
+    pub rows: Option<u64>,
+    /// Where it holds candles, the columns that they do without; else why it holds none.
+    pub candles: Result<Vec<String>, Violations>,
+}
+
+/// How rows are to be understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LegacyReading {
+    /// The column of opening times, where names alone do not tell.
+    pub time_column: Option<String>,
+    /// Decimals to which floats are rounded, half to even; none leaves the shortest decimal that is a float's own. Numbers
+    /// that are exact in the file are never rounded.
+    pub round_floats: Option<u8>,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyRow {
+    /// Place in its table, from 0 on.
+    pub number: u64,
+    /// What it says, numbers as exact decimal text and the time in microseconds since the epoch, or why it says nothing.
+    /// Prices are not checked yet: that is for [`DataValidator`](onetape_domain::validator::DataValidator).
+    pub candle: Result<RawCandle, Violations>,
+}
+
+/// Rows of a table in its order, some thousands at a time; after an error no more.
+pub type LegacyRows<'a> = BoxStream<'a, Result<Vec<LegacyRow>, LegacyError>>;
+
+/// Reads a folder in which an older system kept candles.
+///
+/// Files are not trusted: memory MUST be bounded whatever a file claims, nothing in one MUST be executed, and what cannot
+/// be read MUST be an error, never a panic.
+#[async_trait]
+pub trait LegacySource: Display + Debug + Send + Sync + 'static {
+    /// The files in it and in folders below, by path. Links MUST NOT be followed, and nothing MUST be opened. Names that are
+    /// not Unicode, hidden files and what is no file are left out.
+    async fn files(&self) -> Result<Vec<LegacyEntry>, LegacyError>;
+
+    /// SHA-256 of a file, 64 hexadecimal digits.
+    async fn sha256(&self, path: &str) -> Result<String, LegacyError>;
+
+    /// Looks for tables in a file.
+    async fn contents(&self, path: &str, reading: &LegacyReading) -> Result<LegacyContents, LegacyError>;
+
+    /// The rows of the table at a position, from a row on. The same file MUST give the same rows under the same numbers.
+    fn rows(&self, path: &str, table: usize, reading: &LegacyReading, from: u64) -> LegacyRows<'_>;
+}
+
+/// What kind of failure it was; it decides what a caller says and does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LegacyErrorKind {
+    /// The file cannot be opened, read or written.
+    Io,
+    /// The file ends early, or its bytes contradict one another.
+    Damaged,
+    /// The file names something that is not on the list of what may be read. Nothing of it was executed.
+    Refused,
+    /// Reading it would take more than a stated limit.
+    Limit,
+    /// The file is sound, and of a form that is not read.
+    Unsupported,
+}
+
+/// A legacy file, or a place in it, that cannot be read or written. `Display` never contains the source.
+#[derive(Debug)]
+pub struct LegacyError {
+    kind: LegacyErrorKind,
+    place: String,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl LegacyError {
+    /// An error at a place: a file, or a table or column in it.
+    pub fn new(kind: LegacyErrorKind, place: impl Display, message: impl Display) -> Self {
+        Self { kind, place: place.to_string(), message: message.to_string(), source: None }
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> LegacyErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later without any change.
+    pub fn is_retryable(&self) -> bool {
+        self.kind == LegacyErrorKind::Io
+    }
+}
+
+impl Display for LegacyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl Error for LegacyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+    }
+}
