@@ -2,7 +2,8 @@
 
 use crate::book::{BookLevel, check_sides};
 use crate::candle::{Candle, Ohlcv};
-use crate::decimal::{Price, Quantity};
+use crate::decimal::{Decimal, Price, Quantity};
+use crate::imported::{ImportedCandle, ImportedValues};
 use crate::message::FullBook;
 use crate::time::{Timeframe, Timestamp};
 use crate::trade::TradeKey;
@@ -25,6 +26,27 @@ pub struct RawCandle {
     pub volume: String,
     /// Number of trades, 0 where unknown.
     pub trade_count: u64,
+}
+
+/// A candle as another system kept it: numbers exact, and nothing else known of it yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UncheckedCandle {
+    /// Start of the period in microseconds since the epoch.
+    pub open_time: i64,
+    /// First price.
+    pub open: Decimal,
+    /// Highest price.
+    pub high: Decimal,
+    /// Lowest price.
+    pub low: Decimal,
+    /// Last price.
+    pub close: Decimal,
+    /// Volume in the base asset.
+    pub volume: Decimal,
+    /// Its part in which the taker bought, where that is known.
+    pub taker_buy_volume: Option<Decimal>,
+    /// Number of trades, where that is known.
+    pub trade_count: Option<u64>,
 }
 
 /// Checks raw input before it may become a record.
@@ -73,6 +95,40 @@ impl DataValidator {
             last: key(close_time.plus(-1)),
         };
         Candle::closed(timeframe, open_time, ohlcv, 1, close_time)
+    }
+
+    /// Validates a candle that another system kept.
+    ///
+    /// # Errors
+    /// Every broken rule, as of [`validate_ohlcv`](Self::validate_ohlcv).
+    pub fn validate_imported(
+        timeframe: Timeframe,
+        raw: &UncheckedCandle,
+    ) -> Result<ImportedCandle, Violations> {
+        let mut violations = Violations::default();
+        let mut price = |field, value| keep(Price::try_new(field, value), &mut violations);
+        let prices = (
+            price("candle.open", raw.open),
+            price("candle.high", raw.high),
+            price("candle.low", raw.low),
+            price("candle.close", raw.close),
+        );
+        let volume = keep(Quantity::try_new("candle.volume", raw.volume), &mut violations);
+        let taker_buy_volume = raw
+            .taker_buy_volume
+            .and_then(|volume| keep(Quantity::try_new("candle.taker_buy_volume", volume), &mut violations));
+        let open_time = keep(Timestamp::try_from_micros("candle.open_time", raw.open_time), &mut violations);
+        let ((Some(open), Some(high), Some(low), Some(close)), Some(volume), Some(open_time), true) =
+            (prices, volume, open_time, violations.0.is_empty())
+        else {
+            if raw.high < raw.low {
+                violations.push("candle.high", raw.high, format!("must not be below the low {}", raw.low));
+            }
+            return Err(violations);
+        };
+        let values =
+            ImportedValues { open, high, low, close, volume, taker_buy_volume, trade_count: raw.trade_count };
+        ImportedCandle::try_new(timeframe, open_time, values)
     }
 
     /// Validates a book a caller supplies: both sides best first.

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug, Display};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use onetape_domain::validator::RawCandle;
+use onetape_domain::validator::UncheckedCandle;
 use onetape_domain::violation::Violations;
 
 /// A file of the folder.
@@ -54,9 +54,9 @@ pub struct LegacyReading {
 pub struct LegacyRow {
     /// Place in its table, from 0 on.
     pub number: u64,
-    /// What it says, numbers as exact decimal text and the time in microseconds since the epoch, or why it says nothing.
-    /// Prices are not checked yet: that is for [`DataValidator`](onetape_domain::validator::DataValidator).
-    pub candle: Result<RawCandle, Violations>,
+    /// What it says, or why it says nothing. Whether that is a candle,
+    /// [`DataValidator::validate_imported`](onetape_domain::validator::DataValidator::validate_imported) tells.
+    pub candle: Result<UncheckedCandle, Violations>,
 }
 
 /// Rows of a table in its order, some thousands at a time; after an error no more.
