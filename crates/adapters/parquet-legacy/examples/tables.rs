@@ -32,7 +32,7 @@ fn print(path: &Path) -> Result<(), LegacyError> {
             }
         };
         let (began, mut read, mut broken, mut first) = (Instant::now(), 0_u64, 0_u64, None);
-        for rows in file.candles(table, &layout)? {
+        for rows in file.candles(table, &layout, None, 0)? {
             for row in rows? {
                 read += 1;
                 broken += u64::from(row.candle.is_err());

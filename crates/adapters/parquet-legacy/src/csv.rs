@@ -19,7 +19,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::BATCH_ROWS;
-use crate::error::{LegacyError, LegacyErrorKind};
+use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
 use crate::layout;
 
 /// Longest line.
@@ -88,13 +88,17 @@ impl CsvFile {
             let first = file.first_line(entry.as_ref())?;
             let own = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let named = entry.as_ref().map_or(own, |entry| &entry.name).to_owned();
-            let table = file.table(&first, &named, entry)?;
+            let table = file.table(&first, [&named, own], entry)?;
             file.tables.push(table);
         }
         if file.tables.is_empty() {
             return Err(file.error(None, LegacyErrorKind::Unsupported, "has no files that end with .csv"));
         }
         Ok(file)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How many tables there are.
@@ -171,7 +175,7 @@ impl CsvFile {
     }
 
     fn file(&self) -> Result<File, LegacyError> {
-        File::open(&self.path).map_err(|error| LegacyError::io(&self.name, "open", error))
+        File::open(&self.path).map_err(|error| io_error(&self.name, "open", error))
     }
 
     /// The unpacked bytes of a table.
@@ -180,7 +184,7 @@ impl CsvFile {
             (Packing::Zip, Some(Entry { name, start, packed, method, sum })) => {
                 let mut file = self.file()?;
                 io::Seek::seek(&mut file, io::SeekFrom::Start(*start))
-                    .map_err(|error| LegacyError::io(&self.name, "read", error))?;
+                    .map_err(|error| io_error(&self.name, "read", error))?;
                 let packed = BufReader::new(file).take(*packed);
                 let unpacked: Box<dyn Read> = match method {
                     CompressionMethod::Stored => Box::new(packed),
@@ -217,7 +221,7 @@ impl CsvFile {
         Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
     }
 
-    fn table(&self, first: &str, file_name: &str, entry: Option<Entry>) -> Result<Table, LegacyError> {
+    fn table(&self, first: &str, names: [&str; 2], entry: Option<Entry>) -> Result<Table, LegacyError> {
         let delimiter = [b',', b';', b'\t']
             .into_iter()
             .max_by_key(|mark| (first.bytes().filter(|byte| byte == mark).count(), *mark == b','));
@@ -235,10 +239,7 @@ impl CsvFile {
             Field::new(name, DataType::Utf8, true)
         };
         let schema = Arc::new(Schema::new(cells.iter().enumerate().map(field).collect::<Vec<_>>()));
-        // A name with folders: the last part counts.
-        let stem = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let day = stem.get(..8).filter(|_| !stem[8..].starts_with(|next: char| next.is_ascii_digit()));
-        let day = day.and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok()).filter(|_| !has_header);
+        let day = names.into_iter().find_map(day_of).filter(|_| !has_header);
         let path = entry.iter().map(|entry| entry.name.clone()).collect();
         Ok(Table { entry, path, schema, has_header, delimiter, day })
     }
@@ -279,6 +280,14 @@ impl Table {
         // Columns are as many and as long as the schema and the rows say.
         Ok(RecordBatch::try_new(self.schema.clone(), columns).ok())
     }
+}
+
+/// The day that a name begins with; of a name with folders, the last part counts.
+fn day_of(name: &str) -> Option<NaiveDate> {
+    let stem = name.rsplit(['/', '\\']).next()?;
+    let (day, rest) = stem.split_at_checked(8)?;
+    let is_day = !rest.starts_with(|next: char| next.is_ascii_digit());
+    NaiveDate::parse_from_str(day, "%Y%m%d").ok().filter(|_| is_day)
 }
 
 fn millis_of_day(text: &str) -> Option<i64> {

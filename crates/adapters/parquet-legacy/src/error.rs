@@ -1,48 +1,23 @@
 //! Why a legacy file cannot be read.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What kind of failure it was; it decides what a caller says and does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LegacyErrorKind {
-    /// The file cannot be opened or read.
-    Io,
-    /// The file ends early, or its bytes contradict one another.
-    Damaged,
-    /// The file names something that is not on the list of what may be read. Nothing of it was executed.
-    Refused,
-    /// Reading it would take more than a stated limit.
-    Limit,
-    /// The file is sound, and of a form that is not read.
-    Unsupported,
+pub use onetape_ports::{LegacyError, LegacyErrorKind};
+
+/// The system does not let an operation on a file happen.
+pub(crate) fn io(place: impl fmt::Display, operation: &str, error: std::io::Error) -> LegacyError {
+    LegacyError::new(LegacyErrorKind::Io, place, format_args!("cannot {operation} the file"))
+        .with_source(error)
 }
 
-/// A legacy file, or a place in it, that cannot be read. `Display` never contains the source.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {message}")]
-pub struct LegacyError {
-    kind: LegacyErrorKind,
-    place: String,
-    message: String,
-    #[source]
-    source: Option<std::io::Error>,
-}
-
-impl LegacyError {
-    /// What kind of failure it was.
-    pub fn kind(&self) -> LegacyErrorKind {
-        self.kind
-    }
-
-    pub(crate) fn new(kind: LegacyErrorKind, place: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { kind, place: place.to_string(), message: message.to_string(), source: None }
-    }
-
-    pub(crate) fn io(place: impl fmt::Display, operation: &str, error: std::io::Error) -> Self {
-        Self {
-            source: Some(error),
-            ..Self::new(LegacyErrorKind::Io, place, format!("cannot {operation} the file"))
-        }
-    }
+/// Calls what reads a file that may be made to do harm. A panic is taken for damage: nothing it worked on is used again.
+pub(crate) fn guarded<T>(
+    place: &str,
+    work: impl FnOnce() -> Result<T, LegacyError>,
+) -> Result<T, LegacyError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = "is damaged: its parts contradict one another";
+        Err(LegacyError::new(LegacyErrorKind::Damaged, place, message))
+    })
 }

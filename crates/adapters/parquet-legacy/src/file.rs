@@ -6,13 +6,16 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
+use onetape_ports::LegacyRow;
 
 use crate::csv::CsvFile;
-use crate::error::{LegacyError, LegacyErrorKind};
+use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
 use crate::json::JsonFile;
-use crate::layout::{CandleLayout, LegacyRow};
+use crate::layout::{CandleLayout, NumberUnit};
 use crate::parquet::ParquetFile;
 use crate::pickle::PickleFile;
+
+type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, LegacyError>> + 'a>;
 
 /// A file whose tables were found.
 #[derive(Debug)]
@@ -34,11 +37,11 @@ impl LegacyFile {
     /// For a file that cannot be read, is of no kind that is read, or is damaged.
     pub fn open(path: &Path) -> Result<Self, LegacyError> {
         let name = path.display();
-        let mut file = File::open(path).map_err(|error| LegacyError::io(&name, "open", error))?;
+        let mut file = File::open(path).map_err(|error| io_error(&name, "open", error))?;
         let mut magic = [0; 4];
         let mut read = 0;
         while read < magic.len() {
-            match file.read(&mut magic[read..]).map_err(|error| LegacyError::io(&name, "read", error))? {
+            match file.read(&mut magic[read..]).map_err(|error| io_error(&name, "read", error))? {
                 0 => break,
                 more => read += more,
             }
@@ -51,6 +54,26 @@ impl LegacyFile {
                 JsonFile::open(path).map(Self::Json)
             }
             magic => CsvFile::open(path, magic).map(Self::Csv),
+        }
+    }
+
+    /// Its path, as errors name it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Parquet(file) => file.name(),
+            Self::Pickle(file) => file.name(),
+            Self::Json(file) => file.name(),
+            Self::Csv(file) => file.name(),
+        }
+    }
+
+    /// What kind of file it is: `parquet`, `pickle`, `csv` or `json`.
+    pub fn format(&self) -> &'static str {
+        match self {
+            Self::Parquet(_) => "parquet",
+            Self::Pickle(_) => "pickle",
+            Self::Json(_) => "json",
+            Self::Csv(_) => "csv",
         }
     }
 
@@ -101,7 +124,9 @@ impl LegacyFile {
         }
     }
 
-    /// The candles of a table, in the order of the file, some thousands at a time; after an error no more.
+    /// What the rows of a table say from a row on, in the order of the file, some thousands at a time; after an error no
+    /// more. Of the rows before, no more is read than tells what the ones after mean. Floats are rounded to some decimals, half
+    /// to even, where that is asked for.
     ///
     /// # Errors
     /// For a file that is not there any more, and what [`ParquetFile::batches`] reports.
@@ -112,20 +137,71 @@ impl LegacyFile {
         &'a self,
         table: usize,
         layout: &'a CandleLayout,
+        rounding: Option<u8>,
+        from: u64,
     ) -> Result<impl Iterator<Item = Result<Vec<LegacyRow>, LegacyError>> + 'a, LegacyError> {
-        type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, LegacyError>> + 'a>;
-        let (batches, layout): (Batches<'a>, _) = match self {
-            Self::Parquet(file) => (Box::new(file.batches(&layout.columns())?), layout.projected()),
-            Self::Pickle(file) => (Box::new(file.batches(&file.tables()[table])), layout.clone()),
+        let mut unit = None;
+        let mut first = match self {
+            Self::Csv(_) | Self::Json(_) => 0,
+            Self::Parquet(_) | Self::Pickle(_) => {
+                if from > 0 && !layout.has_typed_times(self.schema(table)) {
+                    unit = self.first_unit(table, layout, from)?;
+                }
+                from
+            }
+        };
+        let (batches, layout) = self.batches(table, layout, first)?;
+        let rows = batches.map(move |batch| {
+            let mut batch = batch?;
+            let before =
+                usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX).min(batch.num_rows());
+            if before > 0 {
+                unit = unit.or_else(|| layout.unit(&batch.slice(0, before)));
+                first += before as u64;
+                batch = batch.slice(before, batch.num_rows() - before);
+            }
+            let rows = layout.rows(&batch, first, rounding, &mut unit);
+            first += rows.len() as u64;
+            Ok(rows)
+        });
+        Ok(rows.filter(|rows| rows.as_ref().map_or(true, |rows| !rows.is_empty())))
+    }
+
+    /// The unit of times that are numbers, as the rows before one tell it.
+    fn first_unit(
+        &self,
+        table: usize,
+        layout: &CandleLayout,
+        before: u64,
+    ) -> Result<Option<NumberUnit>, LegacyError> {
+        let (batches, layout) = self.batches(table, layout, 0)?;
+        let mut read = 0;
+        for batch in batches {
+            let batch = batch?;
+            let within = usize::try_from(before - read).unwrap_or(usize::MAX).min(batch.num_rows());
+            if let Some(unit) = layout.unit(&batch.slice(0, within)) {
+                return Ok(Some(unit));
+            }
+            read += batch.num_rows() as u64;
+            if read >= before {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Batches of a table from a row on, and where in them the columns of candles are.
+    fn batches<'a>(
+        &'a self,
+        table: usize,
+        layout: &CandleLayout,
+        from: u64,
+    ) -> Result<(Batches<'a>, CandleLayout), LegacyError> {
+        Ok(match self {
+            Self::Parquet(file) => (Box::new(file.batches(&layout.columns(), from)?), layout.projected()),
+            Self::Pickle(file) => (Box::new(file.batches(&file.tables()[table], from)), layout.clone()),
             Self::Json(file) => (Box::new(file.batches()?), layout.clone()),
             Self::Csv(file) => (Box::new(file.batches(table)?), layout.clone()),
-        };
-        let (mut first, mut unit) = (0, None);
-        Ok(batches.map(move |batch| {
-            let batch = batch?;
-            let rows = layout.rows(&batch, first, &mut unit);
-            first += batch.num_rows() as u64;
-            Ok(rows)
-        }))
+        })
     }
 }

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use self::elements::Elements;
 use crate::BATCH_ROWS;
-use crate::error::{LegacyError, LegacyErrorKind};
+use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
 
 pub use self::elements::MAX_ELEMENT_BYTES;
 
@@ -66,6 +66,10 @@ impl JsonFile {
             first.0.iter().map(|(name, _)| Field::new(name, DataType::Utf8, true)).collect();
         file.schema = Arc::new(Schema::new(fields));
         Ok(file)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn schema(&self) -> &Schema {
@@ -125,7 +129,7 @@ impl JsonFile {
 
     /// Elements of the file, one after the other.
     fn rows(&self) -> Result<impl Iterator<Item = Result<Row, LegacyError>> + '_, LegacyError> {
-        let file = File::open(&self.path).map_err(|error| LegacyError::io(&self.name, "open", error))?;
+        let file = File::open(&self.path).map_err(|error| io_error(&self.name, "open", error))?;
         let elements = Elements::new(BufReader::new(file));
         let rows = serde_json::Deserializer::from_reader(BufReader::new(elements)).into_iter::<Row>();
         let mut is_over = false;
@@ -137,10 +141,10 @@ impl JsonFile {
 
     /// Rows of a DataFrame whose columns are kept apart.
     fn read_whole(&self) -> Result<Vec<Row>, LegacyError> {
-        let file = File::open(&self.path).map_err(|error| LegacyError::io(&self.name, "open", error))?;
+        let file = File::open(&self.path).map_err(|error| io_error(&self.name, "open", error))?;
         let mut text = Vec::new();
         let read = file.take(MAX_WHOLE_BYTES as u64 + 1).read_to_end(&mut text);
-        read.map_err(|error| LegacyError::io(&self.name, "read", error))?;
+        read.map_err(|error| io_error(&self.name, "read", error))?;
         if text.len() > MAX_WHOLE_BYTES {
             let message = format!(
                 "keeps its columns apart and has more than {} MiB: write it with orient=\"records\"",

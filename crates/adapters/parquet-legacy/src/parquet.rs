@@ -7,7 +7,6 @@
 mod pages;
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
@@ -18,7 +17,7 @@ use parquet::arrow::arrow_reader::{
 };
 
 use crate::BATCH_ROWS;
-use crate::error::{LegacyError, LegacyErrorKind};
+use crate::error::{self, LegacyError, LegacyErrorKind, io as io_error};
 
 /// Most bytes of a page once it is decompressed.
 pub const MAX_PAGE_BYTES: u64 = 64 << 20;
@@ -41,11 +40,16 @@ impl ParquetFile {
     /// [`MAX_FOOTER_BYTES`].
     pub fn open(path: &Path) -> Result<Self, LegacyError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| LegacyError::io(&name, "open", error))?;
+        let file = File::open(path).map_err(|error| io_error(&name, "open", error))?;
         pages::check_footer(&file).map_err(|problem| problem.at(&name))?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = guarded(&name, || ArrowReaderMetadata::load(&file, options))?;
         Ok(Self { name, file, metadata })
+    }
+
+    /// Its path, as errors name it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its columns. Times without a zone have none here either, and count as UTC.
@@ -58,7 +62,8 @@ impl ParquetFile {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
 
-    /// The rows of some columns, by their places in the schema and in its order, in batches; after an error no more.
+    /// The rows of some columns from a row on, columns by their places in the schema and in its order, in batches; after an
+    /// error no more. Groups of rows before are not looked at.
     ///
     /// # Errors
     /// For a page of more than [`MAX_PAGE_BYTES`], for pages that are not where the file says, and as a batch for what
@@ -66,15 +71,21 @@ impl ParquetFile {
     pub fn batches(
         &self,
         columns: &[usize],
+        from: u64,
     ) -> Result<impl Iterator<Item = Result<RecordBatch, LegacyError>> + '_, LegacyError> {
         pages::check_pages(&self.file, self.metadata.metadata(), columns)
             .map_err(|problem| problem.at(&self.name))?;
-        let file = self.file.try_clone().map_err(|error| LegacyError::io(&self.name, "open", error))?;
+        let file = self.file.try_clone().map_err(|error| io_error(&self.name, "open", error))?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let (groups, skipped) = self.groups_from(from);
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-        let mut reader =
-            guarded(&self.name, || builder.with_projection(mask).with_batch_size(BATCH_ROWS).build())?;
-        let (mut is_over, mut left) = (false, self.rows());
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS).with_row_groups(groups);
+        let offset = usize::try_from(from - skipped).unwrap_or(usize::MAX);
+        let mut reader = guarded(&self.name, || match offset {
+            0 => builder.build(),
+            offset => builder.with_offset(offset).build(),
+        })?;
+        let (mut is_over, mut left) = (false, self.rows().saturating_sub(from));
         Ok(std::iter::from_fn(move || {
             if is_over {
                 return None;
@@ -96,22 +107,31 @@ impl ParquetFile {
             }
         }))
     }
+
+    /// The groups of rows in which a row and those after it are, and how many rows are before these groups.
+    fn groups_from(&self, from: u64) -> (Vec<usize>, u64) {
+        let groups = self.metadata.metadata().row_groups();
+        let mut skipped = 0;
+        for (at, group) in groups.iter().enumerate() {
+            let end = skipped + u64::try_from(group.num_rows()).unwrap_or(0);
+            if end > from {
+                return ((at..groups.len()).collect(), skipped);
+            }
+            skipped = end;
+        }
+        (Vec::new(), from)
+    }
 }
 
-/// Calls the library, which panics over some damaged files: what it worked on is not used again.
+/// Calls the library, which panics over some damaged files.
 fn guarded<T, E: std::fmt::Display>(
     name: &str,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, LegacyError> {
-    let damaged = |reason: &dyn std::fmt::Display| {
-        LegacyError::new(
-            LegacyErrorKind::Damaged,
-            name,
-            format_args!("is damaged, or is no Parquet file: {reason}"),
-        )
-    };
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|error| damaged(&error)),
-        Err(_) => Err(damaged(&"its parts contradict one another")),
-    }
+    error::guarded(name, || {
+        call().map_err(|reason| {
+            let message = format_args!("is damaged, or is no Parquet file: {reason}");
+            LegacyError::new(LegacyErrorKind::Damaged, name, message)
+        })
+    })
 }

@@ -59,7 +59,7 @@ impl PickleFile {
     /// let file = PickleFile::of_bytes("candles.pkl", bytes.to_vec())?;
     /// let table = &file.tables()[0];
     /// assert_eq!(table.rows(), 2);
-    /// for batch in file.batches(table) {
+    /// for batch in file.batches(table, 0) {
     ///     println!("{:?}", batch?);
     /// }
     /// # Ok(()) }
@@ -86,17 +86,23 @@ impl PickleFile {
         Ok(Self { graph, tables })
     }
 
+    /// Its path, as errors name it.
+    pub(crate) fn name(&self) -> &str {
+        self.graph.source().name()
+    }
+
     /// The tables, in the order of the file.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
 
-    /// The rows of a table of this file, in batches of at most [`BATCH_ROWS`]; after an error no more.
+    /// The rows of a table of this file from a row on, in batches of at most [`BATCH_ROWS`]; after an error no more.
     pub fn batches<'a>(
         &'a self,
         table: &'a Table,
+        from: u64,
     ) -> impl Iterator<Item = Result<RecordBatch, LegacyError>> + 'a {
-        let mut from = 0;
+        let mut from = from.min(table.rows);
         let at_once = table.columns.iter().map(Column::rows_at_once).min().unwrap_or(1);
         std::iter::from_fn(move || {
             let count = (table.rows - from).min(at_once);

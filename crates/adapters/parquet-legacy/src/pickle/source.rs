@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{LegacyError, LegacyErrorKind};
+use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
 
 /// Bytes read ahead from the front.
 const AHEAD: usize = 64 << 10;
@@ -33,8 +33,8 @@ impl Debug for Source {
 impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, LegacyError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| LegacyError::io(&name, "open", error))?;
-        let length = file.metadata().map_err(|error| LegacyError::io(&name, "look at", error))?.len();
+        let file = File::open(path).map_err(|error| io_error(&name, "open", error))?;
+        let length = file.metadata().map_err(|error| io_error(&name, "look at", error))?.len();
         Ok(Self { name, length, place: Place::File(Mutex::new(file)) })
     }
 
@@ -67,7 +67,7 @@ impl Source {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(offset))
                     .and_then(|_| file.read_exact(buffer))
-                    .map_err(|error| LegacyError::io(&self.name, "read", error))
+                    .map_err(|error| io_error(&self.name, "read", error))
             }
         }
     }

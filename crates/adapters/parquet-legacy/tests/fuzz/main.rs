@@ -77,7 +77,7 @@ fn read(bytes: Vec<u8>) {
     let Ok(file) = PickleFile::of_bytes("fuzz.pkl", bytes) else { return };
     for table in file.tables() {
         let mut rows = 0;
-        for batch in file.batches(table) {
+        for batch in file.batches(table, 0) {
             match batch {
                 Ok(batch) => rows += batch.num_rows() as u64,
                 Err(_) => return,

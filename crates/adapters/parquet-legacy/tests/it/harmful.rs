@@ -10,7 +10,7 @@ fn read(bytes: &[u8]) -> Result<u64, LegacyError> {
     let file = PickleFile::of_bytes("test.pkl", bytes.to_vec())?;
     let mut rows = 0;
     for table in file.tables() {
-        for batch in file.batches(table) {
+        for batch in file.batches(table, 0) {
             rows += batch?.num_rows() as u64;
         }
     }

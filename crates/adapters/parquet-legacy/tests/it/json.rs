@@ -18,7 +18,7 @@ fn read(path: &Path) -> Result<u64, LegacyError> {
     let file = LegacyFile::open(path)?;
     let layout = CandleLayout::of(file.schema(0), None).expect("candles");
     let mut read = 0;
-    for rows in file.candles(0, &layout)? {
+    for rows in file.candles(0, &layout, None, 0)? {
         read += rows?.len() as u64;
     }
     Ok(read)

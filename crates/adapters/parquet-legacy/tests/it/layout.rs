@@ -56,6 +56,6 @@ fn columns_by_place_are_those_of_ccxt_and_of_binance() {
         schema(&names.iter().map(String::as_str).collect::<Vec<_>>())
     };
     assert_eq!(CandleLayout::of(&numbers(6), None).expect("candles").columns(), [0, 1, 2, 3, 4, 5]);
-    assert_eq!(CandleLayout::of(&numbers(12), None).expect("candles").columns(), [0, 1, 2, 3, 4, 5, 8]);
+    assert_eq!(CandleLayout::of(&numbers(12), None).expect("candles").columns(), [0, 1, 2, 3, 4, 5, 8, 9]);
     assert!(CandleLayout::of(&numbers(5), None).is_err());
 }

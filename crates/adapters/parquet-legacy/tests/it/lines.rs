@@ -27,7 +27,7 @@ fn read(path: &Path) -> Result<u64, LegacyError> {
     let mut read = 0;
     for table in 0..file.tables() {
         let layout = CandleLayout::of(file.schema(table), None).expect("candles");
-        for rows in file.candles(table, &layout)? {
+        for rows in file.candles(table, &layout, None, 0)? {
             read += rows?.len() as u64;
         }
     }

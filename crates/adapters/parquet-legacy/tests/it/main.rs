@@ -10,4 +10,5 @@ mod layout;
 mod lines;
 mod pages;
 mod python;
+mod source;
 mod support;

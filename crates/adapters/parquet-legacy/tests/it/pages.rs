@@ -28,7 +28,7 @@ fn read(path: &Path) -> Result<u64, LegacyError> {
     let file = ParquetFile::open(path)?;
     let columns: Vec<usize> = (0..file.schema().fields().len()).collect();
     let mut rows = 0;
-    for batch in file.batches(&columns)? {
+    for batch in file.batches(&columns, 0)? {
         rows += batch?.num_rows() as u64;
     }
     Ok(rows)
@@ -84,7 +84,7 @@ fn a_column_that_nobody_asks_for_is_not_looked_at() {
     let path = write(folder.path(), &columns, properties);
     let file = ParquetFile::open(&path).expect("a file");
     assert_eq!(
-        file.batches(&[0])
+        file.batches(&[0], 0)
             .expect("sound pages")
             .map(|batch| batch.expect("a batch").num_rows())
             .sum::<usize>(),

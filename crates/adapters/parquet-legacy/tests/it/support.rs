@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use onetape_domain::candle::Candle;
+use futures::TryStreamExt as _;
+use onetape_domain::imported::ImportedCandle;
 use onetape_domain::time::Timeframe;
 use onetape_domain::validator::DataValidator;
 use onetape_domain::violation::Violations;
-use onetape_parquet_legacy::{CandleLayout, LegacyFile, LegacyRow};
+use onetape_parquet_legacy::{CandleLayout, LegacyCache, LegacyFile};
+use onetape_ports::{LegacyError, LegacyReading, LegacyRow, LegacySource as _};
 
 /// All rows of a table.
 pub(crate) fn rows(file: &LegacyFile, table: usize) -> Vec<LegacyRow> {
     let layout = CandleLayout::of(file.schema(table), None).expect("columns of candles");
-    let batches = file.candles(table, &layout).expect("sound pages");
+    let batches = file.candles(table, &layout, None, 0).expect("sound pages");
     batches.flat_map(|batch| batch.expect("a batch")).collect()
 }
 
@@ -20,22 +22,22 @@ pub(crate) fn candles(
     file: &LegacyFile,
     table: usize,
     timeframe: Timeframe,
-) -> Vec<(u64, Result<Candle, Violations>)> {
+) -> Vec<(u64, Result<ImportedCandle, Violations>)> {
     let check = |row: LegacyRow| {
-        (row.number, row.candle.and_then(|candle| DataValidator::validate_ohlcv(timeframe, &candle)))
+        (row.number, row.candle.and_then(|candle| DataValidator::validate_imported(timeframe, &candle)))
     };
     rows(file, table).into_iter().map(check).collect()
 }
 
 /// Candles of a file of one table, all of them sound.
-pub(crate) fn sound(path: &Path, timeframe: Timeframe) -> Vec<Candle> {
+pub(crate) fn sound(path: &Path, timeframe: Timeframe) -> Vec<ImportedCandle> {
     let file = LegacyFile::open(path).expect("a file");
     let candles = candles(&file, 0, timeframe).into_iter();
     candles.map(|(row, candle)| candle.unwrap_or_else(|broken| panic!("row {row}: {broken}"))).collect()
 }
 
 /// Time, prices and volume as a line of text.
-pub(crate) fn line(candle: &Candle) -> String {
+pub(crate) fn line(candle: &ImportedCandle) -> String {
     let ohlcv = candle.ohlcv();
     format!(
         "{} {} {} {} {} {}",
@@ -46,4 +48,16 @@ pub(crate) fn line(candle: &Candle) -> String {
         ohlcv.close,
         ohlcv.volume
     )
+}
+
+/// Rows of a table of a folder's file from one on, as the port gives them.
+pub(crate) async fn from_port(
+    cache: &LegacyCache,
+    path: &str,
+    reading: &LegacyReading,
+    table: usize,
+    from: u64,
+) -> Result<Vec<LegacyRow>, LegacyError> {
+    let batches: Vec<_> = cache.rows(path, table, reading, from).try_collect().await?;
+    Ok(batches.into_iter().flatten().collect())
 }
