@@ -1,5 +1,7 @@
 //! The record of imports: what is taken over, how far it is, and the way back.
 
+mod outcome;
+
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
@@ -10,6 +12,8 @@ use onetape_domain::violation::Violations;
 
 use crate::error::StoreError;
 use crate::store::RowStream;
+
+pub use outcome::{BatchOutcome, SortedCandles, check_run, check_state};
 
 /// Which of two rows of one candle counts where they differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,7 +48,7 @@ pub struct ImportBatch {
     pub to_row: u64,
     /// Candles by the part they belong to, in any order, no two of one open time.
     pub candles: Vec<(ImportId, Vec<SourcedCandle>)>,
-    /// Rows that repeat another of the batch in every value.
+    /// Rows that repeat another of the batch in every value. With the candles and the refused ones they MUST be all rows.
     pub repeated: u64,
     /// Rows of the batch that are no candles, or that the policy leaves out in favour of others of the batch, by row.
     pub refused: Vec<RefusedRow>,
@@ -66,7 +70,8 @@ pub struct ImportBatch {
 pub trait ManifestStore: Display + Debug + Send + Sync + 'static {
     /// Records a run, `Running`, with every table at its beginning, and begins each of its parts as an import, all in one
     /// transaction. Beginning the same run again MUST change nothing; another one of its name MUST be refused with
-    /// [`Conflict`](crate::StoreErrorKind::Conflict). `at` is the time of day.
+    /// [`Conflict`](crate::StoreErrorKind::Conflict). More tables or parts than a run may have, and texts with a NUL, MUST be
+    /// refused with [`Invalid`](crate::StoreErrorKind::Invalid). `at` is the time of day.
     async fn begin_run(&self, run: &NewRun, at: Timestamp) -> Result<Manifest, StoreError>;
 
     /// The runs with their states, oldest first.

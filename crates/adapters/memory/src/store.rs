@@ -9,6 +9,7 @@ mod frames;
 mod imbalances;
 mod imports;
 mod inventory;
+mod manifests;
 mod quarantine;
 mod tape;
 mod trades;

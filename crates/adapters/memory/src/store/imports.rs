@@ -11,6 +11,7 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{ImportStore, ImportedQuery, Knowledge, Selection, StoreError, StoreErrorKind};
 
+use super::manifests::Runs;
 use super::{MemoryStore, archive};
 
 const OPERATION: &str = "import";
@@ -18,14 +19,15 @@ const OPERATION: &str = "import";
 /// Every import of the store.
 #[derive(Debug, Default)]
 pub(super) struct Imports {
-    by_id: BTreeMap<ImportId, Stored>,
+    pub(super) by_id: BTreeMap<ImportId, Stored>,
+    pub(super) runs: Runs,
     order: Vec<Source>,
     /// Given to the import begun last.
     number: u64,
 }
 
 #[derive(Debug)]
-struct Stored {
+pub(super) struct Stored {
     new: NewImport,
     number: u64,
     candles: [BTreeMap<Timestamp, ImportedCandle>; 6],
@@ -85,25 +87,25 @@ impl Imports {
         }
     }
 
-    pub(super) fn begin(&mut self, import: &NewImport) -> Result<(), StoreError> {
-        match self.by_id.entry(import.id.clone()) {
-            Entry::Occupied(stored) if stored.get().new == *import => Ok(()),
-            Entry::Occupied(stored) => {
-                let NewImport { id, instrument, source, timeframe } = &stored.get().new;
+    /// Refuses an import that has the id of another one.
+    pub(super) fn check(&self, import: &NewImport) -> Result<(), StoreError> {
+        match self.by_id.get(&import.id) {
+            Some(stored) if stored.new != *import => {
+                let NewImport { id, instrument, source, timeframe } = &stored.new;
                 Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")))
             }
-            Entry::Vacant(entry) => {
-                self.number += 1;
-                let number = self.number;
-                entry.insert(Stored {
-                    new: import.clone(),
-                    number,
-                    candles: Default::default(),
-                    finished: None,
-                });
-                Ok(())
-            }
+            _ => Ok(()),
         }
+    }
+
+    pub(super) fn begin(&mut self, import: &NewImport) -> Result<(), StoreError> {
+        self.check(import)?;
+        if let Entry::Vacant(entry) = self.by_id.entry(import.id.clone()) {
+            self.number += 1;
+            let (new, number) = (import.clone(), self.number);
+            entry.insert(Stored { new, number, candles: Default::default(), finished: None });
+        }
+        Ok(())
     }
 
     /// Instruments that have a finished one.
@@ -167,6 +169,21 @@ fn conflict(message: String) -> StoreError {
 }
 
 impl Stored {
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    /// The candles of its own timeframe.
+    pub(super) fn own(&self) -> &BTreeMap<Timestamp, ImportedCandle> {
+        &self.candles[self.new.timeframe.index()]
+    }
+
+    /// Puts candles where others may be.
+    pub(super) fn put<'a>(&mut self, candles: impl Iterator<Item = &'a ImportedCandle>) {
+        let own = &mut self.candles[self.new.timeframe.index()];
+        own.extend(candles.map(|candle| (candle.open_time(), *candle)));
+    }
+
     fn add(&mut self, candles: &[ImportedCandle]) -> Result<u64, StoreError> {
         let (id, timeframe) = (&self.new.id, self.new.timeframe);
         let own = &mut self.candles[timeframe.index()];
