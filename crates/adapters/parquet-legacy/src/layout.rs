@@ -127,6 +127,26 @@ impl CandleLayout {
         &self.ignored
     }
 
+    /// Place of the opening times.
+    pub(crate) fn time(&self) -> usize {
+        self.time
+    }
+
+    /// Places of open, high, low, close and volume.
+    pub(crate) fn values(&self) -> [usize; 5] {
+        self.values
+    }
+
+    /// Place of the number of trades.
+    pub(crate) fn trade_count(&self) -> Option<usize> {
+        self.trade_count
+    }
+
+    /// Place of the volume of takers that bought.
+    pub(crate) fn taker_buy_volume(&self) -> Option<usize> {
+        self.taker_buy_volume
+    }
+
     /// Places of the columns that are read, in the order of the table.
     pub fn columns(&self) -> Vec<usize> {
         let mut columns: Vec<usize> = self

@@ -18,6 +18,7 @@ pub mod json;
 mod layout;
 pub mod parquet;
 pub mod pickle;
+pub mod writer;
 
 /// Most rows of a batch.
 pub const BATCH_ROWS: usize = 8_192;
@@ -26,3 +27,4 @@ pub use cache::{LegacyCache, MAX_FILES, MAX_FOLDER_DEPTH};
 pub use error::{LegacyError, LegacyErrorKind};
 pub use file::LegacyFile;
 pub use layout::{CandleLayout, NumberUnit};
+pub use writer::{Appended, LegacyWriter};

@@ -15,6 +15,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::BATCH_ROWS;
 use crate::error::{self, LegacyError, LegacyErrorKind, io as io_error};
@@ -60,6 +61,27 @@ impl ParquetFile {
     /// How many rows it says it has.
     pub fn rows(&self) -> u64 {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// What it says of its row groups.
+    pub(crate) fn metadata(&self) -> &ParquetMetaData {
+        self.metadata.metadata()
+    }
+
+    /// Its bytes.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What a reader of it is made of.
+    pub(crate) fn parts(&self) -> std::io::Result<(File, ArrowReaderMetadata)> {
+        Ok((self.file.try_clone()?, self.metadata.clone()))
+    }
+
+    /// Checks the headers of all pages.
+    pub(crate) fn check_all(&self) -> Result<(), LegacyError> {
+        let columns: Vec<usize> = (0..self.schema().fields().len()).collect();
+        pages::check_pages(&self.file, self.metadata(), &columns).map_err(|problem| problem.at(&self.name))
     }
 
     /// The rows of some columns from a row on, columns by their places in the schema and in its order, in batches; after an
@@ -124,7 +146,7 @@ impl ParquetFile {
 }
 
 /// Calls the library, which panics over some damaged files.
-fn guarded<T, E: std::fmt::Display>(
+pub(crate) fn guarded<T, E: std::fmt::Display>(
     name: &str,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, LegacyError> {

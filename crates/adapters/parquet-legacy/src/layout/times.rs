@@ -42,7 +42,7 @@ impl NumberUnit {
     }
 
     /// The unit of a number of 2009 to 2100.
-    fn of(number: i64) -> Option<Self> {
+    pub(crate) fn of(number: i64) -> Option<Self> {
         const SECONDS: std::ops::Range<i64> = 1_230_768_000..4_102_444_800;
         Self::ALL.into_iter().find(|unit| SECONDS.contains(&number.div_euclid(unit.name().1)))
     }

@@ -12,3 +12,4 @@ mod pages;
 mod python;
 mod source;
 mod support;
+mod writer;

@@ -1,0 +1,122 @@
+//! Writes candles into the layout of the old system: one Parquet file an instrument and timeframe, as pandas makes it.
+//!
+//! [`LegacyWriter::append`] gives a file new rows, and candles that were corrected their new values. Parquet files cannot
+//! be written on. A new file is made beside the old one and put in its place by a rename: of the old one only the row
+//! groups in which something changes are decoded, all others are copied as bytes. The cost of a call is that of copying the
+//! file once, and the caller says how often that may be ([`Appended::bytes`]).
+//!
+//! A file that is there keeps its columns, their types, its index and its codecs. What the old layout loses stays lost:
+//! prices and sizes are the floats nearest to the decimals, and volumes of takers have no column.
+
+mod merge;
+mod replace;
+mod table;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use onetape_domain::candle::Candle;
+
+use crate::error::{LegacyError, LegacyErrorKind};
+use crate::parquet::ParquetFile;
+
+pub use merge::GROUP_ROWS;
+pub use table::MAX_CHANGED_GROUP_ROWS;
+
+/// Most candles of a call.
+pub const MAX_CANDLES: usize = 100_000;
+/// Most attempts where somebody else writes the file meanwhile.
+const MAX_ATTEMPTS: usize = 5;
+
+/// What a call did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Candles that were not there.
+    pub new: u64,
+    /// Candles that were there with other values.
+    pub replaced: u64,
+    /// Candles that were there as they are.
+    pub same: u64,
+    /// Bytes of the file that was written; 0 where nothing changed.
+    pub bytes: u64,
+}
+
+/// A folder of the old layout, with this process as its one writer.
+#[derive(Debug)]
+pub struct LegacyWriter {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl LegacyWriter {
+    /// Opens a folder, makes it where it is missing, and removes what an interrupted writer left. Nobody else who writes
+    /// with this crate may have it open.
+    ///
+    /// # Errors
+    /// For a folder that cannot be made or written, or that another process writes.
+    pub fn open(folder: &Path) -> Result<Self, LegacyError> {
+        let lock = replace::lock(folder)?;
+        replace::clean(folder)?;
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of a name such as `ETHUSDT_1m`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.parquet"))
+    }
+
+    /// Puts candles of one instrument and timeframe into the file of a name such as `ETHUSDT_1m`, in any order; of several
+    /// of one open time the last one counts. A candle that is there already is replaced where a value differs. Whoever
+    /// reads the file meanwhile, or after a crash, finds it as it was or as it is to be. Where nothing differs, nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// For a file that cannot be read or written, whose columns are not those of candles, or of types that are not
+    /// written; the file is then as it was. More than [`MAX_CANDLES`] are refused.
+    pub fn append(&self, name: &str, candles: &[Candle]) -> Result<Appended, LegacyError> {
+        let path = self.path(name);
+        let place = path.display().to_string();
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if name.is_empty() || name.starts_with('.') || !name.bytes().all(is_name) {
+            return Err(LegacyError::new(
+                LegacyErrorKind::Unsupported,
+                place,
+                "is no name of a file of candles",
+            ));
+        }
+        if candles.len() > MAX_CANDLES {
+            let message = format!("{} candles at once; at most {MAX_CANDLES} are written", candles.len());
+            return Err(LegacyError::new(LegacyErrorKind::Limit, place, message));
+        }
+        if candles.is_empty() {
+            return Ok(Appended::default());
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let before = replace::version(&path)?;
+            let old = if before.is_some() { Some(ParquetFile::open(&path)?) } else { None };
+            let table = table::Table::of(old.as_ref(), &place)?;
+            let plan = merge::plan(&table, candles, &place)?;
+            let mut done = plan.counts();
+            if !plan.changes() {
+                return Ok(done);
+            }
+            let written = replace::replace(&path, before, |file| merge::write(&table, &plan, file, &place))?;
+            if let Some(bytes) = written {
+                done.bytes = bytes;
+                return Ok(done);
+            }
+        }
+        let message = format!("another program wrote it {MAX_ATTEMPTS} times while it was being written");
+        Err(LegacyError::new(LegacyErrorKind::Io, place, message))
+    }
+
+    /// Whether there is a file of a name.
+    pub fn has(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.path(name)).is_ok()
+    }
+}
