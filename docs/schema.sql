@@ -4,12 +4,81 @@
 -- why. Left out is what differs between the editions: the continuous aggregates ohlcv_*_continuous (views on the Apache
 -- edition), columnstore settings and policies. Chunk lengths are those of the default settings.
 
+CREATE TABLE import_parts (
+    run text NOT NULL,
+    "position" integer NOT NULL,
+    import_id text NOT NULL,
+    exchange text NOT NULL,
+    symbol text NOT NULL,
+    timeframe text NOT NULL,
+    covered_from timestamp with time zone NOT NULL,
+    covered_to timestamp with time zone NOT NULL,
+    CONSTRAINT import_parts_pkey PRIMARY KEY (run, "position"),
+    CONSTRAINT import_parts_run_import_id_key UNIQUE (run, import_id),
+    CONSTRAINT import_parts_run_fkey FOREIGN KEY (run) REFERENCES import_runs(run)
+);
+
+CREATE TABLE import_refused_rows (
+    run text NOT NULL,
+    table_position integer NOT NULL,
+    row_number bigint NOT NULL,
+    why text NOT NULL,
+    reasons text NOT NULL,
+    CONSTRAINT import_refused_rows_pkey PRIMARY KEY (run, table_position, row_number),
+    CONSTRAINT import_refused_rows_run_fkey FOREIGN KEY (run) REFERENCES import_runs(run),
+    CONSTRAINT reason_is_known CHECK ((why = ANY (ARRAY['invalid'::text, 'outvoted'::text])))
+);
+
+CREATE TABLE import_runs (
+    run text NOT NULL,
+    number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    state text NOT NULL,
+    origin text NOT NULL,
+    source text NOT NULL,
+    settings text NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT import_runs_pkey PRIMARY KEY (run),
+    CONSTRAINT import_runs_number_key UNIQUE (number),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['running'::text, 'finished'::text, 'removing'::text, 'removed'::text])))
+);
+
 CREATE TABLE import_sources (
     source text NOT NULL,
     rank integer NOT NULL,
     CONSTRAINT import_sources_pkey PRIMARY KEY (source),
     CONSTRAINT import_sources_rank_key UNIQUE (rank),
     CONSTRAINT rank_is_natural CHECK ((rank >= 0))
+);
+
+CREATE TABLE import_tables (
+    run text NOT NULL,
+    "position" integer NOT NULL,
+    path text NOT NULL,
+    name text NOT NULL,
+    format text NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    rows bigint NOT NULL,
+    decision text NOT NULL,
+    reason text,
+    exchange text,
+    symbol text,
+    timeframe text,
+    rows_read bigint NOT NULL DEFAULT 0,
+    new_rows bigint NOT NULL DEFAULT 0,
+    same_rows bigint NOT NULL DEFAULT 0,
+    conflicting_rows bigint NOT NULL DEFAULT 0,
+    invalid_rows bigint NOT NULL DEFAULT 0,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone,
+    sums text NOT NULL DEFAULT '[0,0,0,0,0,0,0]'::text,
+    is_done boolean NOT NULL DEFAULT false,
+    CONSTRAINT import_tables_pkey PRIMARY KEY (run, "position"),
+    CONSTRAINT import_tables_run_fkey FOREIGN KEY (run) REFERENCES import_runs(run),
+    CONSTRAINT decision_is_whole CHECK ((((decision = 'take'::text) = (symbol IS NOT NULL)) AND ((symbol IS NULL) = (exchange IS NULL)) AND ((symbol IS NULL) = (timeframe IS NULL)) AND ((symbol IS NULL) = (reason IS NOT NULL)))),
+    CONSTRAINT every_row_is_counted CHECK ((rows_read = (((new_rows + same_rows) + conflicting_rows) + invalid_rows))),
+    CONSTRAINT times_are_whole CHECK ((((first_time IS NULL) = (last_time IS NULL)) AND (first_time <= last_time)))
 );
 
 CREATE TABLE imports (

@@ -71,6 +71,14 @@ impl RunState {
         }
     }
 
+    /// The state of a name.
+    ///
+    /// # Errors
+    /// A violation for a name that none has.
+    pub fn parse(name: &str) -> Result<Self, Violations> {
+        known("import.state", &Self::ALL, Self::as_str, name)
+    }
+
     /// Whether a run may go from this state to another: forward, and to be removed from any but the last.
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
@@ -158,6 +166,42 @@ pub enum Left {
     Limit,
     /// It is of a form that is not read.
     Unsupported,
+}
+
+impl Left {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Excluded,
+        Self::NotCandles,
+        Self::Ambiguous,
+        Self::Unreadable,
+        Self::Damaged,
+        Self::Refused,
+        Self::Limit,
+        Self::Unsupported,
+    ];
+
+    /// Its name in a store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::NotCandles => "not_candles",
+            Self::Ambiguous => "ambiguous",
+            Self::Unreadable => "unreadable",
+            Self::Damaged => "damaged",
+            Self::Refused => "refused",
+            Self::Limit => "limit",
+            Self::Unsupported => "unsupported",
+        }
+    }
+
+    /// The reason of a name.
+    ///
+    /// # Errors
+    /// A violation for a name that none has.
+    pub fn parse(name: &str) -> Result<Self, Violations> {
+        known("import.decision", &Self::ALL, Self::as_str, name)
+    }
 }
 
 /// Candles of one instrument and timeframe over a stretch of time without a hole: an import of the store.
@@ -280,6 +324,17 @@ pub enum RowRefusal {
 }
 
 impl RowRefusal {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Invalid, Self::Outvoted];
+
+    /// The kind of a name.
+    ///
+    /// # Errors
+    /// A violation for a name that none has.
+    pub fn parse(name: &str) -> Result<Self, Violations> {
+        known("import.refusal", &Self::ALL, Self::as_str, name)
+    }
+
     /// Its name in a store.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -287,6 +342,20 @@ impl RowRefusal {
             Self::Outvoted => "outvoted",
         }
     }
+}
+
+/// The value of a name in a store.
+fn known<T: Copy>(
+    field: &str,
+    all: &[T],
+    name_of: impl Fn(T) -> &'static str,
+    name: &str,
+) -> Result<T, Violations> {
+    let found = all.iter().copied().find(|value| name_of(*value) == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|value| name_of(*value)).collect();
+        Violations::one(field, name, format!("must be one of {}", names.join(", ")))
+    })
 }
 
 #[cfg(test)]
@@ -344,6 +413,22 @@ mod tests {
             allowed,
             [(Running, Finished), (Running, Removing), (Finished, Removing), (Removing, Removed)]
         );
+    }
+
+    #[test]
+    fn what_is_stored_by_name_is_found_by_it() {
+        for state in RunState::ALL {
+            assert_eq!(RunState::parse(state.as_str()), Ok(state));
+        }
+        for why in Left::ALL {
+            assert_eq!(Left::parse(why.as_str()), Ok(why));
+            // As in JSON.
+            assert_eq!(serde_json::to_string(&why).ok(), Some(format!("\"{}\"", why.as_str())));
+        }
+        for why in RowRefusal::ALL {
+            assert_eq!(RowRefusal::parse(why.as_str()), Ok(why));
+        }
+        assert!(RunState::parse("begun").is_err_and(|error| error.to_string().contains("running, finished")));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use onetape_domain::trade::Trade;
 use crate::archive::ArchiveStore;
 use crate::error::StoreError;
 use crate::inventory::InventoryStore;
+use crate::manifest::ManifestStore;
 use crate::query::{
     BookQuery, CandleQuery, FrameQuery, ImportedQuery, QuarantineEntry, QuarantineQuery, TimeQuery,
 };
@@ -241,6 +242,7 @@ pub trait MarketStore:
     + QuarantineStore
     + FrameStore
     + ImportStore
+    + ManifestStore
     + ClosingStore
     + ArchiveStore
     + InventoryStore
@@ -258,6 +260,7 @@ impl<T> MarketStore for T where
         + QuarantineStore
         + FrameStore
         + ImportStore
+        + ManifestStore
         + ClosingStore
         + ArchiveStore
         + InventoryStore

@@ -11,6 +11,7 @@ mod data;
 mod frames;
 mod imports;
 mod inventory;
+mod manifests;
 mod quarantine;
 mod scale;
 mod trades;
@@ -168,6 +169,7 @@ pub fn cases() -> Vec<Case> {
         quarantine::cases(),
         frames::cases(),
         imports::cases(),
+        manifests::cases(),
         archive::cases(),
         inventory::cases(),
         scale::cases(),

@@ -18,14 +18,16 @@ use onetape_domain::frame::FrameParts;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::imported::{Import, ImportId, ImportedCandle, ImportedRow, NewImport, Source};
 use onetape_domain::instrument::Instrument;
+use onetape_domain::manifest::{Manifest, NewRun, RefusedRow, RunId, RunState, TableProgress};
 use onetape_domain::message::QuarantinedRecord;
 use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore,
-    FrameQuery, FrameStore, ImbalanceStore, ImportStore, ImportedQuery, Inventory, InventoryStore, Load,
-    LoadEnd, LoadRows, MarketStore, QuarantineEntry, QuarantineQuery, QuarantineStore, RowStream, Sizes,
-    StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery, TradeStore,
+    FrameQuery, FrameStore, ImbalanceStore, ImportBatch, ImportStore, ImportedQuery, Inventory,
+    InventoryStore, Load, LoadEnd, LoadRows, ManifestStore, MarketStore, QuarantineEntry, QuarantineQuery,
+    QuarantineStore, RowStream, Sizes, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery,
+    TradeStore,
 };
 
 /// Which side of the inner call fails.
@@ -356,6 +358,45 @@ impl<S: MarketStore + ?Sized> ImportStore for FaultStore<S> {
 
     async fn source_order(&self) -> Result<Vec<Source>, StoreError> {
         self.call("source_order", self.inner.source_order()).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> ManifestStore for FaultStore<S> {
+    async fn begin_run(&self, run: &NewRun, at: Timestamp) -> Result<Manifest, StoreError> {
+        self.call("begin_run", self.inner.begin_run(run, at)).await
+    }
+
+    async fn runs(&self) -> Result<Vec<(RunId, RunState)>, StoreError> {
+        self.call("runs", self.inner.runs()).await
+    }
+
+    async fn manifest(&self, run: &RunId) -> Result<Option<Manifest>, StoreError> {
+        self.call("manifest", self.inner.manifest(run)).await
+    }
+
+    async fn set_run_state(&self, run: &RunId, state: RunState, at: Timestamp) -> Result<(), StoreError> {
+        self.call("set_run_state", self.inner.set_run_state(run, state, at)).await
+    }
+
+    async fn write_import_batch(&self, batch: &ImportBatch) -> Result<TableProgress, StoreError> {
+        self.call("write_import_batch", self.inner.write_import_batch(batch)).await
+    }
+
+    fn stream_refused(&self, run: &RunId) -> RowStream<'_, RefusedRow> {
+        self.stream("stream_refused", self.inner.stream_refused(run))
+    }
+
+    fn stream_import(&self, id: &ImportId, range: TimeRange) -> RowStream<'_, ImportedCandle> {
+        self.stream("stream_import", self.inner.stream_import(id, range))
+    }
+
+    async fn import_at(
+        &self,
+        id: &ImportId,
+        open_times: &[Timestamp],
+    ) -> Result<Vec<ImportedCandle>, StoreError> {
+        self.call("import_at", self.inner.import_at(id, open_times)).await
     }
 }
 

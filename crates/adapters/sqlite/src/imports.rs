@@ -36,6 +36,16 @@ pub(crate) struct Stored {
     finished: Option<Import>,
 }
 
+impl Stored {
+    pub(crate) fn timeframe(&self) -> Timeframe {
+        self.new.timeframe
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+}
+
 fn stored(row: &SqliteRow) -> Result<Stored, Unread> {
     let mut columns = Columns::new(row);
     let number = columns.int()?;
@@ -82,7 +92,7 @@ fn finished(rows: &[SqliteRow]) -> Result<Vec<Import>, StoreError> {
 }
 
 /// The columns of a candle.
-fn candle(row: &SqliteRow, timeframe: Timeframe) -> Result<ImportedCandle, Unread> {
+pub(crate) fn candle(row: &SqliteRow, timeframe: Timeframe) -> Result<ImportedCandle, Unread> {
     let mut columns = Columns::new(row);
     let open_time = columns.time()?;
     let values = ImportedValues {
@@ -163,7 +173,11 @@ pub(crate) async fn find(
     row.as_ref().map(stored).transpose().map_err(Unread::of(WRITE))
 }
 
-async fn begin_anew(connection: &mut SqliteConnection, import: &NewImport) -> Result<(), StoreError> {
+/// The same where the instrument is not being copied in.
+pub(crate) async fn begin_anew(
+    connection: &mut SqliteConnection,
+    import: &NewImport,
+) -> Result<(), StoreError> {
     let bounds = Bounds::read(connection, &import.instrument, WRITE).await?;
     archive::refuse_under_load(&import.instrument, bounds, WRITE)?;
     begin(connection, import).await.map(drop)

@@ -34,6 +34,7 @@ mod inventory;
 mod keyset;
 mod levels;
 mod maintain;
+mod manifests;
 mod migrate;
 mod pages;
 mod place;

@@ -13,9 +13,12 @@ use crate::micros::Micros;
 pub(crate) struct Arguments(PgArguments);
 
 impl Arguments {
+    pub(crate) fn empty() -> Self {
+        Self(PgArguments::default())
+    }
+
     pub(crate) fn of(instrument: &Instrument) -> Result<Self, BoxDynError> {
-        let none = Self(PgArguments::default());
-        none.with(instrument.symbol().as_str())?.with(instrument.exchange().as_str())
+        Self::empty().with(instrument.symbol().as_str())?.with(instrument.exchange().as_str())
     }
 
     pub(crate) fn with<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(

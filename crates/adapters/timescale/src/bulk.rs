@@ -11,13 +11,15 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use sqlx::error::BoxDynError;
 
-use crate::error::failed;
+use crate::error::{answer, failed};
 use crate::micros::Micros;
 use crate::numeric;
 
 pub(crate) use rows::{books, candles, coverage, imbalances, imported, superseded, trades};
 
 const COPY: &str = "copy rows into a table";
+/// `feature_not_supported`: a server without COPY, such as TimescaleDB as WebAssembly.
+const NO_COPY: &str = "0A000";
 /// Bytes of one message: the server works on one while the next is made.
 const PIECE: usize = 256 << 10;
 /// What binary data begins with: the signature, no flags, no extension.
@@ -64,6 +66,11 @@ async fn copy<T>(
     row.bytes.extend_from_slice(&TRAILER);
     copy.send(row.bytes.as_slice()).await.map_err(failed(COPY))?;
     copy.finish().await.map(drop).map_err(failed(COPY))
+}
+
+/// Whether the server has no COPY.
+pub(crate) fn is_unsupported(error: &StoreError) -> bool {
+    answer(error).is_some_and(|answer| answer.code().as_deref() == Some(NO_COPY))
 }
 
 fn unwritable(error: BoxDynError) -> StoreError {

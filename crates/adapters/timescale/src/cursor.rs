@@ -41,13 +41,16 @@ impl Request {
 }
 
 type Prepare = Box<dyn FnOnce(&Bounds, Option<Timestamp>) -> Result<Request, BoxDynError> + Send>;
+/// What a request depends on.
+type Known = (Instrument, Option<Timestamp>);
 type Decode<T> = dyn Fn(&PgRow) -> Result<T, StoreError> + Send + Sync;
 
 struct Reader<T> {
     pool: Pool,
     operation: &'static str,
-    instrument: Instrument,
-    watermark_at: Option<Timestamp>,
+    /// The instrument whose bounds, and the instant whose watermark's second, must be known first.
+    known: Option<Known>,
+    page: usize,
     prepare: Option<Prepare>,
     decode: Arc<Decode<T>>,
     /// Open while there are pages to come.
@@ -74,15 +77,31 @@ pub(crate) fn rows_at<'a, T: Send + 'static>(
     prepare: impl FnOnce(&Bounds, Option<Timestamp>) -> Result<Request, BoxDynError> + Send + 'static,
     decode: impl Fn(&PgRow) -> Result<T, StoreError> + Send + Sync + 'static,
 ) -> RowStream<'a, T> {
-    let reader = Reader {
-        pool: pool.clone(),
-        operation,
-        instrument,
-        watermark_at,
-        prepare: Some(Box::new(prepare)),
-        decode: Arc::new(decode),
-        session: None,
-    };
+    let known = Some((instrument, watermark_at));
+    read(pool, operation, known, PAGE, Box::new(prepare), Arc::new(decode))
+}
+
+/// The same for a request that depends on no instrument, in pages of so many rows.
+pub(crate) fn all<'a, T: Send + 'static>(
+    pool: &Pool,
+    operation: &'static str,
+    page: usize,
+    prepare: impl FnOnce() -> Result<Request, BoxDynError> + Send + 'static,
+    decode: impl Fn(&PgRow) -> Result<T, StoreError> + Send + Sync + 'static,
+) -> RowStream<'a, T> {
+    read(pool, operation, None, page, Box::new(|_, _| prepare()), Arc::new(decode))
+}
+
+fn read<'a, T: Send + 'static>(
+    pool: &Pool,
+    operation: &'static str,
+    known: Option<Known>,
+    page: usize,
+    prepare: Prepare,
+    decode: Arc<Decode<T>>,
+) -> RowStream<'a, T> {
+    let pool = pool.clone();
+    let reader = Reader { pool, operation, known, page, prepare: Some(prepare), decode, session: None };
     stream::try_unfold(reader, |mut reader| async move {
         let pool = reader.pool.clone();
         let page = pool.within(reader.operation, reader.next_page()).await?;
@@ -98,11 +117,11 @@ impl<T> Reader<T> {
             Some(prepare) => self.open(prepare).await?,
             None => {
                 let Some(session) = &mut self.session else { return Ok(None) };
-                fetch(session).await.map_err(failed(self.operation))?
+                fetch(session, self.page).await.map_err(failed(self.operation))?
             }
         };
         let page = rows.iter().map(|row| (self.decode)(row)).collect::<Result<Vec<T>, _>>()?;
-        if rows.len() < PAGE
+        if rows.len() < self.page
             && let Some(session) = self.session.take()
         {
             session.commit().await?;
@@ -115,13 +134,14 @@ impl<T> Reader<T> {
         let operation = self.operation;
         let mut session = Session::begin(&self.pool, SNAPSHOT, operation).await?;
         let connection = session.connection()?;
-        let bounds = Bounds::read(&mut *connection, &self.instrument).await.map_err(failed(operation))?;
-        let watermark = match self.watermark_at {
-            Some(as_of) => watermark_second(&mut *connection, &self.instrument, as_of)
-                .await
-                .map_err(failed(operation))?,
-            None => None,
-        };
+        let (mut bounds, mut watermark) = (Bounds::UNKNOWN, None);
+        if let Some((instrument, watermark_at)) = &self.known {
+            bounds = Bounds::read(&mut *connection, instrument).await.map_err(failed(operation))?;
+            if let Some(as_of) = watermark_at {
+                let second = watermark_second(&mut *connection, instrument, *as_of).await;
+                watermark = second.map_err(failed(operation))?;
+            }
+        }
         let Request { sql, attempts, wanted } =
             prepare(&bounds, watermark).map_err(|error| failed(operation)(sqlx::Error::Encode(error)))?;
         let declare = format!("DECLARE page NO SCROLL CURSOR FOR {sql}");
@@ -134,7 +154,7 @@ impl<T> Reader<T> {
             let connection = session.connection()?;
             let opened = sqlx::query_with(&declare, arguments).persistent(false).execute(connection).await;
             opened.map_err(failed(operation))?;
-            rows = fetch(&mut session).await.map_err(failed(operation))?;
+            rows = fetch(&mut session, self.page).await.map_err(failed(operation))?;
             let found = match (wanted, rows.first()) {
                 (Some(_), Some(row)) => row.try_get::<i64, _>("found").map_err(failed(operation))?,
                 _ => 0,
@@ -150,9 +170,9 @@ impl<T> Reader<T> {
     }
 }
 
-async fn fetch(session: &mut Session) -> Result<Vec<PgRow>, sqlx::Error> {
+async fn fetch(session: &mut Session, page: usize) -> Result<Vec<PgRow>, sqlx::Error> {
     // Not kept prepared: the columns are those of whatever cursor is open.
-    let fetch = format!("FETCH {PAGE} FROM page");
+    let fetch = format!("FETCH {page} FROM page");
     let connection = session.connection().map_err(|_| sqlx::Error::PoolClosed)?;
     sqlx::query(&fetch).persistent(false).fetch_all(connection).await
 }

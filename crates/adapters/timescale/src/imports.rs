@@ -20,7 +20,7 @@ use crate::store::TimescaleStore;
 const READ: &str = "read imports";
 const WRITE: &str = "write an import";
 /// Begins a transaction that may take longer than a statement of the write path.
-const BEGIN_LONG: &str = "BEGIN; SET LOCAL statement_timeout = 0";
+pub(crate) const BEGIN_LONG: &str = "BEGIN; SET LOCAL statement_timeout = 0";
 
 /// An import as its statements give it.
 type ImportRow = (
@@ -45,6 +45,10 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
     fn of_row(row: ImportRow) -> Result<Self, Violations> {
         let (id, symbol, exchange, source, timeframe, number, rank, from, to, before, stamp) = row;
         let new = NewImport {

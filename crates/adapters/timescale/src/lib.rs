@@ -36,6 +36,7 @@ mod inventory;
 mod layout;
 mod levels;
 mod maintain;
+mod manifests;
 mod micros;
 mod migrate;
 mod numeric;

@@ -25,13 +25,17 @@ const CHANGE: &str = "INSERT,SELECT,UPDATE";
 
 /// Relations that are no hypertables, with what the writer may do. Every relation of the schema is here or in
 /// [`writes`]; a test says so.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 19] = [
     ("_sqlx_migrations", READ),
+    ("import_parts", ADD),
+    (REFUSED_ROWS, ADD),
+    ("import_runs", CHANGE),
     ("import_sources", "DELETE,INSERT,SELECT"),
+    ("import_tables", CHANGE),
     ("imports", "DELETE,INSERT,SELECT,UPDATE"),
     ("imported_candles", READ),
     ("instrument_clock", CHANGE),
-    ("instruments", CHANGE),
+    ("instruments", "DELETE,INSERT,SELECT,UPDATE"),
     ("maintenance", READ),
     ("ohlcv_data", READ),
     ("order_book_levels", READ),
@@ -44,6 +48,8 @@ const OTHERS: [(&str, &str); 15] = [
 ];
 /// Holds what was refused, as it came: not for readers.
 const QUARANTINE: &str = "quarantine";
+/// The same of files that were imported.
+const REFUSED_ROWS: &str = "import_refused_rows";
 
 /// Names of the three group roles of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,7 +269,7 @@ async fn grants(connection: &mut PgConnection, names: &RoleNames) -> Result<Vec<
     let mut relations = Vec::new();
     let mut privileges = Vec::new();
     for (relation, writes) in writes() {
-        let reads = if relation == QUARANTINE { "" } else { READ };
+        let reads = if matches!(relation, QUARANTINE | REFUSED_ROWS) { "" } else { READ };
         for (role, may) in [(&writer, writes), (&reader, reads)] {
             roles.push(role.as_str());
             relations.push(relation);
@@ -280,7 +286,7 @@ async fn grants(connection: &mut PgConnection, names: &RoleNames) -> Result<Vec<
 }
 
 /// Every relation of the store, with what the writer may do there. Nothing that was recorded is ever deleted by it,
-/// but what was imported can be taken back.
+/// but what was imported can be taken back, with the entry of an instrument of which nothing else is there.
 fn writes() -> Vec<(&'static str, &'static str)> {
     let hypertables = TABLES.iter().map(|table| {
         let may = match table.name {

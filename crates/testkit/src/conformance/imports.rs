@@ -63,20 +63,20 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn id(text: &str) -> ImportId {
+pub(super) fn id(text: &str) -> ImportId {
     ImportId::try_new(text).expect("a valid id")
 }
 
-fn source(name: &str) -> Source {
+pub(super) fn source(name: &str) -> Source {
     Source::try_new(name).expect("a valid source")
 }
 
-fn new_import(name: &str, from: &str, instrument: Instrument, timeframe: Timeframe) -> NewImport {
+pub(super) fn new_import(name: &str, from: &str, instrument: Instrument, timeframe: Timeframe) -> NewImport {
     NewImport { id: id(name), instrument, source: source(from), timeframe }
 }
 
 /// A candle of one price, `count` minutes after midnight, whose numbers follow from `seed`.
-fn minute(count: i64, seed: i64) -> ImportedCandle {
+pub(super) fn minute(count: i64, seed: i64) -> ImportedCandle {
     let values = ImportedValues {
         open: price(&format!("{}", 100 + (count * 7 + seed) % 13)),
         high: price("200.5"),
@@ -89,7 +89,7 @@ fn minute(count: i64, seed: i64) -> ImportedCandle {
     ImportedCandle::try_new(Timeframe::M1, MIDNIGHT.plus(count * MINUTE), values).expect("a valid candle")
 }
 
-fn range(from: i64, to: i64) -> TimeRange {
+pub(super) fn range(from: i64, to: i64) -> TimeRange {
     TimeRange::try_new(MIDNIGHT.plus(from * MINUTE), MIDNIGHT.plus(to * MINUTE)).expect("a range")
 }
 
@@ -105,21 +105,21 @@ async fn import(
     store.finish_import(&new.id, covered).await
 }
 
-fn all(imports: Vec<Import>) -> ImportedQuery {
+pub(super) fn all(imports: Vec<Import>) -> ImportedQuery {
     let selections = [Some(Selection::Range(TimeRange::ALL)); 6];
     ImportedQuery { instrument: eth(), imports, selections, closed_by: Timestamp::LATEST }
 }
 
-fn sorted(mut rows: Vec<ImportedRow>) -> Vec<ImportedRow> {
+pub(super) fn sorted(mut rows: Vec<ImportedRow>) -> Vec<ImportedRow> {
     rows.sort_by_key(|row| (row.import, row.candle.open_time()));
     rows
 }
 
-fn rows(import: usize, candles: &[ImportedCandle]) -> Vec<ImportedRow> {
+pub(super) fn rows(import: usize, candles: &[ImportedCandle]) -> Vec<ImportedRow> {
     candles.iter().map(|candle| ImportedRow { import, candle: *candle }).collect()
 }
 
-fn refused<T>(what: &str, outcome: Result<T, StoreError>, kind: StoreErrorKind) -> Verdict {
+pub(super) fn refused<T>(what: &str, outcome: Result<T, StoreError>, kind: StoreErrorKind) -> Verdict {
     match outcome {
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => Err(format!("{what}: refused with {:?} and not {kind:?}", error.kind()).into()),
@@ -391,14 +391,15 @@ async fn sources_have_an_order(store: Arc<dyn MarketStore>) -> Verdict {
     Ok(())
 }
 
-async fn imported_numbers_come_back_exactly(store: Arc<dyn MarketStore>) -> Verdict {
+/// Minutes at the limits of what numbers may be.
+pub(super) fn numbers() -> [ImportedCandle; 4] {
     let candle = |count: i64, text: [&str; 5], taker: Option<&str>, trade_count| {
         let [open, high, low, close] = [0, 1, 2, 3].map(|at| price(text[at]));
         let (volume, taker_buy_volume) = (size(text[4]), taker.map(size));
         let values = ImportedValues { open, high, low, close, volume, taker_buy_volume, trade_count };
         ImportedCandle::try_new(Timeframe::M1, MIDNIGHT.plus(count * MINUTE), values).expect("a valid candle")
     };
-    let candles = [
+    [
         candle(0, ["0.000000000001"; 5], Some("0"), Some(0)),
         candle(1, ["9999999999999999.999999999999"; 5], None, None),
         candle(
@@ -408,7 +409,11 @@ async fn imported_numbers_come_back_exactly(store: Arc<dyn MarketStore>) -> Verd
             Some(5_000_000_000),
         ),
         candle(3, ["1.10", "1.2", "1", "1.1", "0"], None, Some(3)),
-    ];
+    ]
+}
+
+async fn imported_numbers_come_back_exactly(store: Arc<dyn MarketStore>) -> Verdict {
+    let candles = numbers();
     let new = new_import("one", "files", eth(), Timeframe::M1);
     let finished = import(&*store, &new, &candles, range(0, 4)).await?;
     let got = store.imported(&all(vec![finished])).await?;

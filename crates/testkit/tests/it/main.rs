@@ -7,6 +7,7 @@ mod doubles;
 mod handmade_cases;
 mod naive_archive;
 mod naive_imports;
+mod naive_manifests;
 mod naive_store;
 mod pushed_properties;
 mod replay_properties;

@@ -12,19 +12,19 @@ use onetape_ports::{ImportStore, ImportedQuery, Knowledge, Selection, StoreError
 
 use crate::naive_store::{Mistake, NaiveStore};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Imports {
     all: Vec<One>,
     order: Vec<Source>,
     number: u64,
 }
 
-#[derive(Debug)]
-struct One {
-    new: NewImport,
-    candles: BTreeMap<(Timeframe, Timestamp), ImportedCandle>,
+#[derive(Debug, Clone)]
+pub(crate) struct One {
+    pub(crate) new: NewImport,
+    pub(crate) candles: BTreeMap<(Timeframe, Timestamp), ImportedCandle>,
     number: u64,
-    finished: Option<(TimeRange, Place)>,
+    pub(crate) finished: Option<(TimeRange, Place)>,
 }
 
 impl Imports {
@@ -70,7 +70,7 @@ impl Imports {
         self.all.retain(|one| one.new.instrument != *instrument);
     }
 
-    fn one(&mut self, id: &ImportId) -> Result<&mut One, StoreError> {
+    pub(crate) fn one(&mut self, id: &ImportId) -> Result<&mut One, StoreError> {
         let none = || StoreError::new(StoreErrorKind::Invalid, "import", "there is no such import");
         self.all.iter_mut().find(|one| one.new.id == *id).ok_or_else(none)
     }

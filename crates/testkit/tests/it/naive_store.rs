@@ -29,6 +29,7 @@ use onetape_testkit::Reference;
 
 use crate::naive_archive::Versions;
 use crate::naive_imports::Imports;
+use crate::naive_manifests::Run;
 
 /// What the store does wrong; each is a mistake a real one could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +81,25 @@ pub(crate) enum Mistake {
     IdsReused,
     /// A rehearsal writes.
     RehearsesForReal,
+    /// A run may go from any state to any other.
+    RunsGoBack,
+    /// A batch of an import that was written before is counted again.
+    BatchesTwice,
+    /// Of two candles the one that was there always stays.
+    FirstStays,
+    /// Progress is kept also where a batch is refused.
+    ProgressFirst,
+    /// Every refused row is kept.
+    RefusedUnbounded,
+    /// A part that belongs to another import does not keep a run from being recorded.
+    RunsInPart,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) instruments: BTreeMap<Instrument, Reference>,
     pub(crate) imports: Imports,
+    pub(crate) runs: Vec<Run>,
     pub(crate) quarantine: Vec<QuarantineEntry>,
     pub(crate) last_id: u64,
     pub(crate) loads: BTreeMap<Instrument, Load>,

@@ -44,6 +44,12 @@ async fn every_mistake_is_caught() {
         (VersionsCounted, "the_inventory_counts_what_is_stored"),
         (IdsReused, "removed_records_are_gone_and_their_ids_too"),
         (RehearsesForReal, "a_rehearsal_changes_nothing"),
+        (RunsGoBack, "a_run_goes_forward_only"),
+        (RunsInPart, "another_run_of_its_name_is_refused"),
+        (BatchesTwice, "a_batch_follows_the_one_before"),
+        (FirstStays, "of_two_candles_the_policy_says_which_stays"),
+        (ProgressFirst, "a_batch_with_a_conflict_that_is_refused_changes_nothing"),
+        (RefusedUnbounded, "no_more_than_so_many_refused_rows_are_kept"),
         (LastOfAll, "last_n_counts_candles_known_at_the_instant"),
     ];
     for (mistake, case) in mistakes {
@@ -60,7 +66,10 @@ async fn a_decorator_passes_and_what_it_declares_missing_is_reported() {
     assert!(report.failed.is_empty(), "{report}");
     assert_eq!(
         report.skipped,
-        [("a_cancelled_append_is_written_whole_or_not_at_all", Capability::Cancellation)]
+        [
+            ("a_cancelled_append_is_written_whole_or_not_at_all", Capability::Cancellation),
+            ("a_cancelled_batch_is_written_whole_or_not_at_all", Capability::Cancellation)
+        ]
     );
     assert!(report.to_string().contains("declares no Cancellation"));
 }

@@ -1,5 +1,7 @@
 //! Filling, finishing and removing an import, on a connection that nobody else writes beside.
 
+use std::borrow::Borrow;
+
 use onetape_domain::imported::{Import, ImportId, ImportedCandle, NewImport, RollUp, Source, whole_periods};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
@@ -37,20 +39,29 @@ async fn count(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-pub(crate) async fn insert(
+/// Writes candles that are not there.
+pub(crate) async fn insert<T: Borrow<ImportedCandle> + Sync>(
     connection: &mut SqliteConnection,
     import: i64,
     timeframe: Timeframe,
-    candles: &[ImportedCandle],
+    candles: &[T],
 ) -> Result<(), StoreError> {
-    let bind = |arguments: &mut Arguments, candle: &ImportedCandle| {
+    ADD.rows(connection, candles, columns(import, timeframe)).await
+}
+
+/// Binds the columns of a candle.
+pub(crate) fn columns<T: Borrow<ImportedCandle>>(
+    import: i64,
+    timeframe: Timeframe,
+) -> impl Fn(&mut Arguments, &T) + Send + Sync {
+    move |arguments, candle| {
+        let candle = candle.borrow();
         let ohlcv = candle.ohlcv();
         arguments.add(import).text(timeframe.as_str()).time(candle.open_time());
         arguments.price(ohlcv.open).price(ohlcv.high).price(ohlcv.low).price(ohlcv.close);
         arguments.quantity(ohlcv.volume).optional_decimal(ohlcv.taker_buy_volume.map(|volume| volume.get()));
         arguments.optional_natural(ohlcv.trade_count);
-    };
-    ADD.rows(connection, candles, bind).await
+    }
 }
 
 pub(super) async fn add(
@@ -204,7 +215,7 @@ fn rolled(
 }
 
 pub(super) async fn remove(connection: &mut SqliteConnection, id: &ImportId) -> Result<u64, StoreError> {
-    let Some(Stored { number, .. }) = find(connection, id).await? else { return Ok(0) };
+    let Some(Stored { number, new, .. }) = find(connection, id).await? else { return Ok(0) };
     let removed = sqlx::query(include_str!("../queries/imports/remove_candles.sql"))
         .bind(number)
         .execute(&mut *connection)
@@ -212,9 +223,16 @@ pub(super) async fn remove(connection: &mut SqliteConnection, id: &ImportId) -> 
         .map_err(failed(WRITE))?;
     sqlx::query(include_str!("../queries/imports/remove.sql"))
         .bind(number)
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(failed(WRITE))?;
+    if let Some(bounds) = Bounds::read(connection, &new.instrument, WRITE).await? {
+        sqlx::query(include_str!("../queries/imports/forget_instrument.sql"))
+            .bind(bounds.id)
+            .execute(connection)
+            .await
+            .map_err(failed(WRITE))?;
+    }
     Ok(removed.rows_affected())
 }
 

@@ -5,7 +5,7 @@ use sqlx::{Executor, Row, SqliteConnection};
 use crate::support::{Folder, connect, market};
 
 /// Every statement on tables of market data that reads or drops, with the word that a sort would be told by.
-const STATEMENTS: [(&str, &str); 26] = [
+const STATEMENTS: [(&str, &str); 32] = [
     ("archive_superseded_page", include_str!("../../src/queries/archive_superseded_page.sql")),
     ("book_last_available", include_str!("../../src/queries/book_last_available.sql")),
     ("books_back", include_str!("../../src/queries/books_back.sql")),
@@ -28,6 +28,12 @@ const STATEMENTS: [(&str, &str); 26] = [
     ("frame", include_str!("../../src/queries/frame.sql")),
     ("imbalances_page", include_str!("../../src/queries/imbalances_page.sql")),
     ("imbalances_start", include_str!("../../src/queries/imbalances_start.sql")),
+    ("manifests/any_between", include_str!("../../src/queries/manifests/any_between.sql")),
+    ("manifests/candles_at", include_str!("../../src/queries/manifests/candles_at.sql")),
+    ("manifests/candles_page", include_str!("../../src/queries/manifests/candles_page.sql")),
+    ("manifests/parts", include_str!("../../src/queries/manifests/parts.sql")),
+    ("manifests/refused_page", include_str!("../../src/queries/manifests/refused_page.sql")),
+    ("manifests/tables", include_str!("../../src/queries/manifests/tables.sql")),
     ("probe", include_str!("../../src/queries/probe.sql")),
     ("runs", include_str!("../../src/queries/runs.sql")),
     ("trades_page", include_str!("../../src/queries/trades_page.sql")),
@@ -35,7 +41,8 @@ const STATEMENTS: [(&str, &str); 26] = [
 ];
 
 /// What a plan may look through: rows of its own making.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
+    "SCAN wanted",
     "SCAN minute",
     "SCAN (subquery",
     "SCAN line",
@@ -90,6 +97,9 @@ async fn the_keys_are_used_down_to_time() {
         ("frame", "SEARCH candle USING PRIMARY KEY (instrument=? AND timestamp<?)"),
         ("frame", "SEARCH book USING PRIMARY KEY (instrument=? AND timestamp=? AND available_at=?)"),
         ("frame", "SEARCH old USING PRIMARY KEY (instrument=? AND timeframe=? AND timestamp=?)"),
+        ("manifests/candles_page", "PRIMARY KEY (import=? AND timeframe=? AND timestamp>? AND timestamp<?)"),
+        ("manifests/candles_at", "PRIMARY KEY (import=? AND timeframe=? AND timestamp=?)"),
+        ("manifests/refused_page", "PRIMARY KEY (run=? AND (table_position,row_number)>(?,?))"),
         ("book_last_available", "order_book_snapshots_known (instrument=? AND available_at<?)"),
         ("runs", "stream_coverage_runs_end (instrument=? AND furthest_end>?)"),
     ] {

@@ -18,8 +18,6 @@ use crate::store::TimescaleStore;
 
 /// `unique_violation`: a row is there already.
 const IS_THERE: &str = "23505";
-/// `feature_not_supported`: a server without COPY, such as TimescaleDB as WebAssembly.
-const NO_COPY: &str = "0A000";
 
 pub(super) async fn begin(connection: &mut PgConnection, load: &Load) -> Result<(), StoreError> {
     let Load { instrument, issued: wanted } = load;
@@ -97,7 +95,8 @@ enum How {
 }
 
 fn wants_insert(error: &StoreError) -> bool {
-    answer(error).is_some_and(|error| matches!(error.code().as_deref(), Some(IS_THERE | NO_COPY)))
+    let is_there = answer(error).is_some_and(|answer| answer.code().as_deref() == Some(IS_THERE));
+    is_there || bulk::is_unsupported(error)
 }
 
 /// One transaction.

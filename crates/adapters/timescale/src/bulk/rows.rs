@@ -1,5 +1,6 @@
 //! The columns of each table, in the order of its COPY.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use onetape_domain::book::BookSnapshot;
@@ -155,13 +156,14 @@ pub(crate) async fn coverage(
 }
 
 /// Candles of an import, of a timeframe that may be coarser than its own.
-pub(crate) async fn imported(
+pub(crate) async fn imported<T: Borrow<ImportedCandle> + Sync>(
     connection: &mut PgConnection,
     import: &NewImport,
     timeframe: Timeframe,
-    rows: &[ImportedCandle],
+    rows: &[T],
 ) -> Result<(), StoreError> {
-    let write = |row: &mut Row, candle: &ImportedCandle| {
+    let write = |row: &mut Row, candle: &T| {
+        let candle = candle.borrow();
         let ohlcv = candle.ohlcv();
         row.text(import.source.as_str())?.text(import.id.as_str())?.text(timeframe.as_str())?;
         row.time(candle.open_time())?;

@@ -1,5 +1,7 @@
 //! Beginning, filling, finishing and removing an import, on a connection in a transaction.
 
+use std::borrow::Borrow;
+
 use onetape_domain::imported::{Import, ImportId, ImportedCandle, NewImport, Source, whole_periods};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe};
@@ -80,23 +82,24 @@ pub(crate) async fn begin(connection: &mut PgConnection, import: &NewImport) -> 
 }
 
 /// Arguments that name the candles of an import.
-fn key(import: &NewImport, timeframe: Timeframe) -> Result<Arguments, BoxDynError> {
+pub(crate) fn key(import: &NewImport, timeframe: Timeframe) -> Result<Arguments, BoxDynError> {
     Arguments::of(&import.instrument)?
         .with(import.source.as_str())?
         .with(import.id.as_str())?
         .with(timeframe.as_str())
 }
 
-fn columns(import: &NewImport, rows: &[ImportedCandle]) -> Result<Arguments, BoxDynError> {
+fn columns<T: Borrow<ImportedCandle>>(import: &NewImport, rows: &[T]) -> Result<Arguments, BoxDynError> {
+    let ohlcv = |row: &T| *row.borrow().ohlcv();
     key(import, import.timeframe)?
-        .each(rows, |row| Micros(row.open_time()))?
-        .try_each(rows, |row| row.ohlcv().trade_count.map(i64::try_from).transpose())?
-        .each(rows, |row| Num(row.ohlcv().open.get()))?
-        .each(rows, |row| Num(row.ohlcv().high.get()))?
-        .each(rows, |row| Num(row.ohlcv().low.get()))?
-        .each(rows, |row| Num(row.ohlcv().close.get()))?
-        .each(rows, |row| Num(row.ohlcv().volume.get()))?
-        .each(rows, |row| row.ohlcv().taker_buy_volume.map(|volume| Num(volume.get())))
+        .each(rows, |row| Micros(row.borrow().open_time()))?
+        .try_each(rows, |row| ohlcv(row).trade_count.map(i64::try_from).transpose())?
+        .each(rows, |row| Num(ohlcv(row).open.get()))?
+        .each(rows, |row| Num(ohlcv(row).high.get()))?
+        .each(rows, |row| Num(ohlcv(row).low.get()))?
+        .each(rows, |row| Num(ohlcv(row).close.get()))?
+        .each(rows, |row| Num(ohlcv(row).volume.get()))?
+        .each(rows, |row| ohlcv(row).taker_buy_volume.map(|volume| Num(volume.get())))
 }
 
 fn encoded(arguments: Result<Arguments, BoxDynError>) -> Result<Arguments, StoreError> {
@@ -104,10 +107,10 @@ fn encoded(arguments: Result<Arguments, BoxDynError>) -> Result<Arguments, Store
 }
 
 /// Writes candles of the import's timeframe that are not there; says how many.
-pub(crate) async fn insert(
+pub(crate) async fn insert<T: Borrow<ImportedCandle> + Sync>(
     connection: &mut PgConnection,
     import: &NewImport,
-    candles: &[ImportedCandle],
+    candles: &[T],
 ) -> Result<u64, StoreError> {
     let arguments = encoded(columns(import, candles))?.done();
     let inserted = sqlx::query_with(include_str!("../queries/imports/add.sql"), arguments)
@@ -250,6 +253,7 @@ async fn roll_up(
 
 pub(super) async fn remove(connection: &mut PgConnection, id: &ImportId) -> Result<u64, StoreError> {
     let Some(Stored { new, .. }) = find(connection, id).await? else { return Ok(0) };
+    lock_instrument(connection, &new.instrument).await?;
     let removed = sqlx::query(include_str!("../queries/imports/remove_candles.sql"))
         .bind(new.instrument.symbol().as_str())
         .bind(new.instrument.exchange().as_str())
@@ -260,10 +264,29 @@ pub(super) async fn remove(connection: &mut PgConnection, id: &ImportId) -> Resu
         .map_err(failed(WRITE))?;
     sqlx::query(include_str!("../queries/imports/remove.sql"))
         .bind(id.as_str())
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(failed(WRITE))?;
+    forget(connection, &new.instrument).await?;
     Ok(removed.rows_affected())
+}
+
+/// Leaves nothing of an instrument behind that an import alone had brought.
+async fn forget(connection: &mut PgConnection, instrument: &Instrument) -> Result<(), StoreError> {
+    sqlx::query(include_str!("../queries/imports/forget.sql"))
+        .bind(instrument.symbol().as_str())
+        .bind(instrument.exchange().as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed(WRITE))?;
+    sqlx::query(include_str!("../queries/imports/forget_instrument.sql"))
+        .bind(instrument.symbol().as_str())
+        .bind(instrument.exchange().as_str())
+        .bind(NO_ROWS_YET)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed(WRITE))
 }
 
 pub(super) async fn rank(connection: &mut PgConnection, order: &[Source]) -> Result<(), StoreError> {

@@ -118,6 +118,36 @@ async fn imported_candles_are_read_by_index_from_the_chunks_they_lie_in() {
 }
 
 #[tokio::test]
+async fn an_import_is_looked_through_in_order_and_by_key() {
+    let Some((store, database)) = store().await else { return };
+    import(&store, "history", "files", Timeframe::H1, (0, 300 * 1_440), 100).await;
+    let mut connection = connect(&database).await;
+    let (lower, upper) = (instant(100 * 86_400), instant(150 * 86_400));
+    let mut arguments = vec!["'ETH/USDT'", "'binance'", "'files'", "'history'", "'1h'", &*lower, &*upper];
+    let sql = include_str!("../../src/queries/manifests/candles_range.sql");
+    let plan = explain(&mut connection, sql, &arguments).await;
+    assert!((2..=3).contains(&chunks(&plan)), "{plan}");
+    assert!(plan.contains("Order: ohlcv_imported.\"timestamp\""), "{plan}");
+    assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
+    let mut connection = connect(&database).await;
+    let sql = include_str!("../../src/queries/manifests/any_between.sql");
+    let plan = explain(&mut connection, sql, &arguments).await;
+    assert!((2..=3).contains(&chunks(&plan)), "{plan}");
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+    let instants = format!("ARRAY[{lower}, {upper}]");
+    arguments.insert(5, &instants);
+    for sql in [
+        include_str!("../../src/queries/manifests/candles_at.sql"),
+        include_str!("../../src/queries/manifests/remove_at.sql"),
+    ] {
+        let mut connection = connect(&database).await;
+        let plan = explain(&mut connection, sql, &arguments).await;
+        assert!((2..=3).contains(&chunks(&plan)), "{plan}");
+        assert!(!plan.contains("Seq Scan on _hyper"), "{plan}");
+    }
+}
+
+#[tokio::test]
 async fn an_inventory_looks_at_the_first_and_the_last_chunk_and_at_few_rows() {
     let Some((store, database)) = store().await else { return };
     five_days(&store).await;

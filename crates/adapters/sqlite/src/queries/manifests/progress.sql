@@ -1,0 +1,3 @@
+SELECT rows_read, new_rows, same_rows, conflicting_rows, invalid_rows, first_time, last_time, sums, is_done
+FROM import_tables
+WHERE run = ?1 AND position = ?2

@@ -1,0 +1,1 @@
+SELECT run, state FROM import_runs ORDER BY number

@@ -1,0 +1,1 @@
+SELECT state FROM import_runs WHERE run = $1 FOR UPDATE
