@@ -75,6 +75,17 @@ impl Changes {
             + size_of_val(&*self.imports)
     }
 
+    /// Gives back the room that rows to come would take.
+    pub fn shrink_to_fit(&mut self) {
+        let Self { trades, candles, books, imbalances, coverage, imports } = self;
+        trades.shrink_to_fit();
+        candles.shrink_to_fit();
+        books.shrink_to_fit();
+        imbalances.shrink_to_fit();
+        coverage.shrink_to_fit();
+        imports.shrink_to_fit();
+    }
+
     /// Moves all rows of `other` behind these.
     pub fn append(&mut self, other: &mut Self) {
         self.trades.append(&mut other.trades);

@@ -9,6 +9,6 @@ pub mod rng;
 pub mod tape;
 
 pub use history::{history, plain_trade};
-pub use market::{Ids, Market};
+pub use market::{Ids, Market, Messages};
 pub use rng::Rng;
 pub use tape::binance_tape_lines;

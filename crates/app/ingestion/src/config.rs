@@ -68,8 +68,8 @@ impl Default for PipelineConfig {
         Self {
             batch_size: 100,
             flush_interval: Duration::from_secs(5),
-            max_pending_rows: 500_000,
-            max_pending_bytes: 96 << 20,
+            max_pending_rows: 1_000_000,
+            max_pending_bytes: 144 << 20,
             max_pending_quarantine: 1_000,
             writers: 4,
             retry_for: Duration::from_secs(300),

@@ -15,7 +15,8 @@ use onetape_ports::{HotCache, Journal, JournalEntry, JournalError, JournalEventR
 use crate::status::Watermarks;
 
 /// Rows after which a batch is closed and another begun: what waits behind an outage is written in pieces of this size.
-pub(crate) const MAX_BATCH_ROWS: usize = 20_000;
+/// A power of two, so that the vectors they grew in have little to spare.
+pub(crate) const MAX_BATCH_ROWS: usize = 8_192;
 
 /// A batch with the stamp it continues from.
 pub(crate) type Batch = Arc<(TapeBatch, Option<Timestamp>)>;
@@ -194,7 +195,8 @@ impl Slot {
         if self.pending.len() >= MAX_BATCH_ROWS
             && let Some(clock) = self.engine.clock(false)
         {
-            let changes = std::mem::take(&mut self.pending);
+            let mut changes = std::mem::take(&mut self.pending);
+            changes.shrink_to_fit();
             self.closed_rows += changes.len();
             self.closed_bytes += std::mem::take(&mut self.pending_bytes);
             let instrument = self.engine.instrument().clone();

@@ -1,6 +1,6 @@
 //! The market of one instrument: a book around a wandering price, trades at its best prices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use onetape_domain::book::BookLevel;
@@ -94,18 +94,52 @@ impl Market {
 
     /// Everything the venue sends, in the order it sends it.
     pub fn messages(&self) -> Vec<FeedMessage> {
-        let mut run = Run::new(self);
-        for millis in 0..i64::from(self.seconds) * 1_000 {
-            if !self.is_quiet(millis) {
-                run.millisecond(millis);
-            }
-        }
-        run.finish()
+        self.stream().collect()
+    }
+
+    /// The same, made as it is taken: a market of any length in little memory.
+    pub fn stream(&self) -> Messages {
+        Messages { run: Run::new(self), millis: 0, received: i64::MIN, ready: VecDeque::new() }
     }
 
     fn is_quiet(&self, millis: i64) -> bool {
         let second = u32::try_from(millis / 1_000).unwrap_or(u32::MAX);
         self.quiet.iter().any(|range| range.contains(&second))
+    }
+}
+
+/// The messages of a market, in the order in which the venue sends them.
+#[derive(Debug)]
+pub struct Messages {
+    run: Run,
+    millis: i64,
+    received: i64,
+    ready: VecDeque<FeedMessage>,
+}
+
+impl Iterator for Messages {
+    type Item = FeedMessage;
+
+    fn next(&mut self) -> Option<FeedMessage> {
+        let end = i64::from(self.run.market.seconds) * 1_000;
+        while self.ready.is_empty() {
+            if self.millis < end && !self.run.market.is_quiet(self.millis) {
+                self.run.millisecond(self.millis);
+            }
+            // Nothing that is sent by now can be made later.
+            let sent =
+                self.run.sent.first_entry().filter(|sent| *sent.key() <= self.millis || self.millis >= end);
+            match sent {
+                Some(sent) => self.ready.extend(sent.remove()),
+                None if self.millis >= end => return None,
+                None => {}
+            }
+            self.millis += 1;
+        }
+        let mut message = self.ready.pop_front()?;
+        self.received = self.received.saturating_add(1).max(message.received_at.micros());
+        message.received_at = Timestamp::from_micros(self.received);
+        Some(message)
     }
 }
 
@@ -116,8 +150,9 @@ enum Change {
 }
 
 /// State of a market while it runs.
-struct Run<'a> {
-    market: &'a Market,
+#[derive(Debug)]
+struct Run {
+    market: Market,
     rng: Rng,
     mid: i64,
     bids: BTreeMap<i64, i64>,
@@ -127,12 +162,12 @@ struct Run<'a> {
     last_trade_sent: i64,
     pending_snapshot: Option<FullBook>,
     snapshots: u32,
-    /// Sending time in milliseconds since the start, then order.
-    sent: Vec<(i64, FeedMessage)>,
+    /// What is still to be sent, by the milliseconds since the start, in order.
+    sent: BTreeMap<i64, Vec<FeedMessage>>,
 }
 
-impl<'a> Run<'a> {
-    fn new(market: &'a Market) -> Self {
+impl Run {
+    fn new(market: &Market) -> Self {
         let mut rng = Rng::new(market.seed);
         let mid = market.mid;
         let mut side = |sign: i64| -> BTreeMap<i64, i64> {
@@ -140,7 +175,7 @@ impl<'a> Run<'a> {
         };
         let (bids, asks) = (side(-1), side(1));
         Self {
-            market,
+            market: market.clone(),
             rng,
             mid,
             bids,
@@ -150,7 +185,7 @@ impl<'a> Run<'a> {
             last_trade_sent: 0,
             pending_snapshot: None,
             snapshots: 0,
-            sent: Vec::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -307,18 +342,7 @@ impl<'a> Run<'a> {
             received_at: self.at(millis).plus(self.market.receive_offset + jitter),
             payload,
         };
-        self.sent.push((millis, message));
-    }
-
-    fn finish(mut self) -> Vec<FeedMessage> {
-        self.sent.sort_by_key(|(millis, _)| *millis);
-        let mut received = i64::MIN;
-        let in_order = self.sent.into_iter().map(|(_, mut message)| {
-            received = received.saturating_add(1).max(message.received_at.micros());
-            message.received_at = Timestamp::from_micros(received);
-            message
-        });
-        in_order.collect()
+        self.sent.entry(millis).or_default().push(message);
     }
 
     fn at(&self, millis: i64) -> Timestamp {

@@ -1,5 +1,6 @@
 //! Messages of two markets, and processes that end or crash over a store that outlives them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,13 +83,27 @@ impl Process {
 
     /// The folder as a crash leaves it: what was written, and nothing of what was not.
     pub(crate) fn crash(self) -> TempDir {
-        let image = tempfile::tempdir().expect("folder");
-        // A segment may be let go meanwhile.
-        for entry in fs::read_dir(self.folder.path()).expect("folder").flatten() {
-            let _ = fs::copy(entry.path(), image.path().join(entry.file_name()));
-        }
+        let image = loop {
+            let image = tempfile::tempdir().expect("folder");
+            let names = self.names();
+            let copied = |name| fs::copy(self.folder.path().join(name), image.path().join(name)).is_ok();
+            // Where one segment takes the place of another meanwhile, neither may be in the image.
+            if names.iter().all(copied) && names == self.names() {
+                break image;
+            }
+        };
         std::mem::forget(self.pipeline);
         image
+    }
+
+    fn names(&self) -> Vec<OsString> {
+        let mut names: Vec<OsString> = fs::read_dir(self.folder.path())
+            .expect("folder")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        names.sort();
+        names
     }
 }
 
