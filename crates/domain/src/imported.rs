@@ -195,6 +195,14 @@ impl ImportedCandle {
     pub fn ohlcv(&self) -> &Ohlcv {
         &self.ohlcv
     }
+
+    /// Whether another candle says nothing that this one does not say: it is equal, apart from what is not known in it.
+    pub fn is_repeated_by(&self, other: &Self) -> bool {
+        let Ohlcv { taker_buy_volume, trade_count, .. } = other.ohlcv;
+        let taker_buy_volume = taker_buy_volume.or(self.ohlcv.taker_buy_volume);
+        let trade_count = trade_count.or(self.ohlcv.trade_count);
+        *self == Self { ohlcv: Ohlcv { taker_buy_volume, trade_count, ..other.ohlcv }, ..*other }
+    }
 }
 
 /// Rolls candles of an import up into a coarser timeframe: only periods that it speaks of as a whole.

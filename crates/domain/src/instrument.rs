@@ -11,6 +11,17 @@ use crate::violation::Violations;
 /// Longest exchange name and longest symbol accepted, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
+/// Assets that spot and linear instruments of Binance are quoted in, past and present.
+///
+/// None of them is the end of another, and so the split of a name that ends with one is never ambiguous:
+/// `AEUR`, of which `EUR` is the end (`ADAEUR`), is told by its few names.
+pub const QUOTES: [&str; 43] = [
+    "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "USDS", "USD1", "PAX", "DAI", "UST", "VAI", "BTC",
+    "ETH", "BNB", "TRX", "XRP", "DOGE", "DOT", "SOL", "EUR", "EURI", "GBP", "AUD", "JPY", "TRY", "BRL",
+    "RUB", "UAH", "NGN", "ZAR", "PLN", "RON", "ARS", "MXN", "COP", "CZK", "BIDR", "IDRT", "BKRW", "BVND",
+    "GYEN", "RLUSD",
+];
+
 /// A venue by its lower-case name, such as `binance`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Exchange(Arc<str>);
@@ -233,4 +244,16 @@ pub fn split_native<'a>(native: &'a str, quotes: &[&str]) -> Result<(&'a str, &'
         .max_by_key(|quote| quote.len())
         .map(|quote| native.split_at(native.len() - quote.len()))
         .ok_or_else(|| Violations::one("symbol", native, "ends with no quote asset known at this venue"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_quote_is_the_end_of_another() {
+        for quote in QUOTES {
+            assert_eq!(QUOTES.iter().filter(|other| quote.ends_with(**other)).count(), 1, "{quote}");
+        }
+    }
 }

@@ -232,7 +232,7 @@ pub struct TableProgress {
     pub rows_read: u64,
     /// Of them, candles that were not there.
     pub new: u64,
-    /// Candles that were there already, equal in every value.
+    /// Candles that were there already, equal in every value that they say.
     pub same: u64,
     /// Candles that were there already with other values.
     pub conflicting: u64,

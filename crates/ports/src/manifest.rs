@@ -48,7 +48,7 @@ pub struct ImportBatch {
     pub to_row: u64,
     /// Candles by the part they belong to, in any order, no two of one open time.
     pub candles: Vec<(ImportId, Vec<SourcedCandle>)>,
-    /// Rows that repeat another of the batch in every value. With the candles and the refused ones they MUST be all rows.
+    /// Rows that repeat another of the batch in every value that they say. With the candles and the refused ones they MUST be all rows.
     pub repeated: u64,
     /// Rows of the batch that are no candles, or that the policy leaves out in favour of others of the batch, by row.
     pub refused: Vec<RefusedRow>,
@@ -89,8 +89,8 @@ pub trait ManifestStore: Display + Debug + Send + Sync + 'static {
     /// - All of it MUST become visible at once or not at all, also when the call is cancelled.
     /// - `from_row` MUST be the table's `rows_read`; where that is `to_row` already and the batch was written before, the
     ///   call MUST succeed and change nothing; else it MUST fail with [`Conflict`](crate::StoreErrorKind::Conflict).
-    /// - A candle that its part has already MUST be counted as the same where every value is equal, else as
-    ///   conflicting: then the policy says which of them stays, and the other one MUST be recorded as
+    /// - A candle that its part has already MUST be counted as the same where every value that it says is equal
+    ///   ([`ImportedCandle::is_repeated_by`]), and the one that is there stays; else as conflicting: then the policy says which of them stays, and the other one MUST be recorded as
     ///   [`Outvoted`](onetape_domain::manifest::RowRefusal::Outvoted) under the row of the batch, with both values of each
     ///   field that differs.
     /// - No more than [`MAX_REFUSED_ROWS`](onetape_domain::manifest::MAX_REFUSED_ROWS) of a table MUST be kept, the first ones.

@@ -150,7 +150,7 @@ impl ImportBatch {
         for SourcedCandle { row, candle } in candles {
             match stored(candle.open_time()) {
                 None => sorted.new.push(candle),
-                Some(stored) if stored == *candle => sorted.same += 1,
+                Some(stored) if stored.is_repeated_by(candle) => sorted.same += 1,
                 Some(stored) => {
                     let is_replacing = self.on_conflict == OnConflict::KeepLast;
                     let (kept, other) = if is_replacing { (candle, &stored) } else { (&stored, candle) };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use onetape_domain::instrument::QUOTES;
 use onetape_domain::instrument::{Instrument, Market, Symbol, split_native};
 use onetape_domain::violation::Violations;
 
@@ -11,17 +12,6 @@ pub const EXCHANGE: &str = "binance";
 
 /// Most instruments one parser tells apart.
 pub const MAX_INSTRUMENTS: usize = 10_000;
-
-/// Assets that spot and USD-M instruments are quoted in, past and present.
-///
-/// None of them is the end of another, and so the split of a name that ends with one is never ambiguous:
-/// `AEUR`, of which `EUR` is the end (`ADAEUR`), is told by its few names.
-pub const QUOTES: [&str; 43] = [
-    "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "USDS", "USD1", "PAX", "DAI", "UST", "VAI", "BTC",
-    "ETH", "BNB", "TRX", "XRP", "DOGE", "DOT", "SOL", "EUR", "EURI", "GBP", "AUD", "JPY", "TRY", "BRL",
-    "RUB", "UAH", "NGN", "ZAR", "PLN", "RON", "ARS", "MXN", "COP", "CZK", "BIDR", "IDRT", "BKRW", "BVND",
-    "GYEN", "RLUSD",
-];
 
 /// Names the split would get wrong.
 const EXCEPTIONS: [(&str, &str); 3] =
@@ -173,13 +163,6 @@ mod tests {
 
     fn name(market: Market, native: &str) -> Result<String, Violations> {
         Instruments::new(market, SymbolMap::default()).resolve(native).map(|i| i.to_string())
-    }
-
-    #[test]
-    fn no_quote_is_the_end_of_another() {
-        for quote in QUOTES {
-            assert_eq!(QUOTES.iter().filter(|other| quote.ends_with(**other)).count(), 1, "{quote}");
-        }
     }
 
     #[test]

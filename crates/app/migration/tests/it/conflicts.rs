@@ -1,0 +1,112 @@
+//! Rows that contradict one another, in a file and between files.
+
+use std::path::Path;
+
+use onetape_domain::manifest::{RowRefusal, RunState};
+use onetape_domain::time::Timeframe;
+use onetape_migration::{ConflictPolicy, HolePolicy, MigrationError, PlanOptions, QuietRuns, Settings};
+
+use crate::support::{Moving, on, options};
+
+fn csv(folder: &Path, name: &str, rows: &[&str]) {
+    let text = format!("timestamp,open,high,low,close,volume\n{}\n", rows.join("\n"));
+    std::fs::write(folder.join(name), text).expect("written");
+}
+
+fn with(folder: &Path, on_conflict: ConflictPolicy) -> PlanOptions {
+    let settings = Settings { on_conflict, ..Settings::default() };
+    PlanOptions { settings, ..options(folder) }
+}
+
+/// Two files whose rows contradict one another: in the first file and between both.
+fn contradicting() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    csv(
+        folder.path(),
+        "a_ETHUSDT_1m.csv",
+        &[
+            "2024-08-09T00:00:00Z,1,2,1,2,5",
+            "2024-08-09T00:01:00Z,2,3,2,3,5",
+            "2024-08-09T00:00:00Z,1,2,1,1.5,5",
+        ],
+    );
+    std::fs::rename(folder.path().join("a_ETHUSDT_1m.csv"), folder.path().join("ETHUSDT_1m.csv"))
+        .expect("named");
+    std::fs::create_dir(folder.path().join("later")).expect("a folder");
+    csv(
+        folder.path(),
+        "later/ETHUSDT_1m.csv",
+        &[
+            "2024-08-09T00:01:00Z,2,3,2,2.5,5",
+            "2024-08-09T00:01:00Z,2,3,2,2.5,5",
+            "2024-08-09T00:02:00Z,2,2,2,2,1",
+        ],
+    );
+    folder
+}
+
+#[tokio::test]
+async fn the_policy_says_which_row_counts() {
+    for (policy, closes) in
+        [(ConflictPolicy::KeepFirst, ["2", "3", "2"]), (ConflictPolicy::KeepLast, ["1.5", "2.5", "2"])]
+    {
+        let folder = contradicting();
+        let moving = Moving::from(folder.path());
+        let plan = moving.plan(&with(folder.path(), policy)).await;
+        for batch_rows in [1, 100] {
+            let moving = Moving::from(folder.path());
+            let manager = moving.manager.clone().with_batch_rows(batch_rows);
+            let report = manager.run(&moving.folder, &plan.run, &mut on).await.expect("a run");
+            assert_eq!(report.state, RunState::Finished);
+            let stored = moving.stored("binance:ETH/USDT").await;
+            let found: Vec<&str> =
+                stored.iter().map(|line| line.split(' ').nth(5).unwrap_or_default()).collect();
+            assert_eq!(found, closes, "{policy} by {batch_rows}: {stored:?}");
+            assert_eq!(report.new_candles(), 3);
+            let refused = moving.manager.refused(&plan.run.id, 10).await.expect("refused rows");
+            assert!(refused.iter().all(|row| row.why == RowRefusal::Outvoted && !row.reasons.0.is_empty()));
+            let counts: u64 = report.tables.iter().map(|table| table.progress.conflicting).sum();
+            assert_eq!(refused.len() as u64, counts);
+            let found = moving.manager.verify(&moving.folder, &plan.run.id, &mut on).await.expect("compared");
+            assert!(found.is_equal(), "{policy} by {batch_rows}: {:?}", found.differences);
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_neither_counts_the_table_is_not_taken_in() {
+    let folder = contradicting();
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&with(folder.path(), ConflictPolicy::Refuse)).await;
+    let report = moving.run(&plan).await;
+    assert_eq!((report.state, report.failed.len()), (RunState::Running, 1), "{:?}", report.failed);
+    assert!(report.failed[0].reason.starts_with("rows 0 and 2 say different things"), "{:?}", report.failed);
+    moving.manager.rollback(&plan.run.id, &mut on).await.expect("removed");
+    assert!(moving.stored("binance:ETH/USDT").await.is_empty());
+}
+
+#[tokio::test]
+async fn holes_divide_and_too_many_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: Vec<String> =
+        (0..20).map(|day| format!("2024-08-{:02}T00:00:00Z,1,2,1,2,5", day + 1)).collect();
+    csv(folder.path(), "ETHUSDT_1m.csv", &rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&options(folder.path())).await;
+    assert_eq!(plan.run.parts.len(), 20);
+    let report = moving.run(&plan).await;
+    assert_eq!(report.parts.iter().filter(|part| part.place.is_some()).count(), 20);
+    let found = moving.manager.verify(&moving.folder, &plan.run.id, &mut on).await.expect("compared");
+    assert_eq!(found.candles[0].survey.holes.count, 19);
+
+    let mut runs = QuietRuns::default();
+    runs.set(Timeframe::M1, 86_400);
+    for holes in [HolePolicy::WholeDays, HolePolicy::Quiet(runs)] {
+        let settings = Settings { holes, ..Settings::default() };
+        let plan = moving.plan(&PlanOptions { settings, ..options(folder.path()) }).await;
+        assert_eq!(plan.run.parts.len(), 1);
+    }
+    let few = PlanOptions { max_parts: 19, ..options(folder.path()) };
+    let refused = onetape_migration::plan(&moving.folder, &few, &mut on).await;
+    assert!(matches!(refused, Err(MigrationError::TooManyParts { most: 19, .. })), "{refused:?}");
+}

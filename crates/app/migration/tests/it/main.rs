@@ -1,0 +1,7 @@
+//! Real folders of an old system, taken into a store, compared, and taken out again.
+
+mod cache;
+mod conflicts;
+mod interrupted;
+mod lean;
+mod support;
