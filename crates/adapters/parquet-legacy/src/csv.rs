@@ -79,7 +79,7 @@ impl CsvFile {
     pub(crate) fn open(path: &Path, magic: &[u8]) -> Result<Self, LegacyError> {
         let name = path.display().to_string();
         let packing = match magic {
-            [0x50, 0x4b, 0x03, 0x04] => Packing::Zip,
+            [0x50, 0x4b, 0x03, 0x04, ..] => Packing::Zip,
             [0x1f, 0x8b, ..] => Packing::Gzip,
             _ => Packing::Plain,
         };

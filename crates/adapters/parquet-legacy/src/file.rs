@@ -10,6 +10,7 @@ use onetape_ports::LegacyRow;
 
 use crate::csv::CsvFile;
 use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
+use crate::feather::{self, FeatherFile};
 use crate::json::JsonFile;
 use crate::layout::{CandleLayout, NumberUnit};
 use crate::parquet::ParquetFile;
@@ -22,6 +23,8 @@ type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, LegacyError>> + '
 pub enum LegacyFile {
     /// Parquet: the file is one table.
     Parquet(ParquetFile),
+    /// Feather, which is Arrow: the file is one table.
+    Feather(FeatherFile),
     /// A pickle: as many tables as are in it.
     Pickle(PickleFile),
     /// JSON: the file is one table.
@@ -38,7 +41,7 @@ impl LegacyFile {
     pub fn open(path: &Path) -> Result<Self, LegacyError> {
         let name = path.display();
         let mut file = File::open(path).map_err(|error| io_error(&name, "open", error))?;
-        let mut magic = [0; 4];
+        let mut magic = [0; feather::MAGIC.len()];
         let mut read = 0;
         while read < magic.len() {
             match file.read(&mut magic[read..]).map_err(|error| io_error(&name, "read", error))? {
@@ -48,7 +51,12 @@ impl LegacyFile {
         }
         match &magic[..read] {
             [] => Err(LegacyError::new(LegacyErrorKind::Damaged, &name, "the file is empty")),
-            b"PAR1" => ParquetFile::open(path).map(Self::Parquet),
+            magic if magic == feather::MAGIC => FeatherFile::open(path).map(Self::Feather),
+            [b'F', b'E', b'A', b'1', ..] => {
+                let message = "is Feather of version 1, which is not read: pandas reads it, and `to_feather` writes version 2";
+                Err(LegacyError::new(LegacyErrorKind::Unsupported, &name, message))
+            }
+            [b'P', b'A', b'R', b'1', ..] => ParquetFile::open(path).map(Self::Parquet),
             [0x80, ..] => PickleFile::open(path).map(Self::Pickle),
             magic if matches!(magic.trim_ascii_start(), [b'{' | b'[', ..]) => {
                 JsonFile::open(path).map(Self::Json)
@@ -61,16 +69,18 @@ impl LegacyFile {
     pub fn name(&self) -> &str {
         match self {
             Self::Parquet(file) => file.name(),
+            Self::Feather(file) => file.name(),
             Self::Pickle(file) => file.name(),
             Self::Json(file) => file.name(),
             Self::Csv(file) => file.name(),
         }
     }
 
-    /// What kind of file it is: `parquet`, `pickle`, `csv` or `json`.
+    /// What kind of file it is: `parquet`, `feather`, `pickle`, `csv` or `json`.
     pub fn format(&self) -> &'static str {
         match self {
             Self::Parquet(_) => "parquet",
+            Self::Feather(_) => "feather",
             Self::Pickle(_) => "pickle",
             Self::Json(_) => "json",
             Self::Csv(_) => "csv",
@@ -80,7 +90,7 @@ impl LegacyFile {
     /// How many tables it has.
     pub fn tables(&self) -> usize {
         match self {
-            Self::Parquet(_) | Self::Json(_) => 1,
+            Self::Parquet(_) | Self::Feather(_) | Self::Json(_) => 1,
             Self::Pickle(file) => file.tables().len(),
             Self::Csv(file) => file.tables(),
         }
@@ -92,7 +102,7 @@ impl LegacyFile {
     /// Where there is no such table.
     pub fn path(&self, table: usize) -> &[String] {
         match self {
-            Self::Parquet(_) | Self::Json(_) => &[],
+            Self::Parquet(_) | Self::Feather(_) | Self::Json(_) => &[],
             Self::Pickle(file) => file.tables()[table].path(),
             Self::Csv(file) => file.path(table),
         }
@@ -105,6 +115,7 @@ impl LegacyFile {
     pub fn schema(&self, table: usize) -> &Schema {
         match self {
             Self::Parquet(file) => file.schema(),
+            Self::Feather(file) => file.schema(),
             Self::Pickle(file) => file.tables()[table].schema(),
             Self::Csv(file) => file.schema(table),
             Self::Json(file) => file.schema(),
@@ -118,6 +129,7 @@ impl LegacyFile {
     pub fn rows(&self, table: usize) -> Option<u64> {
         match self {
             Self::Parquet(file) => Some(file.rows()),
+            Self::Feather(file) => Some(file.rows()),
             Self::Pickle(file) => Some(file.tables()[table].rows()),
             Self::Csv(_) => None,
             Self::Json(file) => file.row_count(),
@@ -143,7 +155,7 @@ impl LegacyFile {
         let mut unit = None;
         let mut first = match self {
             Self::Csv(_) | Self::Json(_) => 0,
-            Self::Parquet(_) | Self::Pickle(_) => {
+            Self::Parquet(_) | Self::Feather(_) | Self::Pickle(_) => {
                 if from > 0 && !layout.has_typed_times(self.schema(table)) {
                     unit = self.first_unit(table, layout, from)?;
                 }
@@ -199,6 +211,7 @@ impl LegacyFile {
     ) -> Result<(Batches<'a>, CandleLayout), LegacyError> {
         Ok(match self {
             Self::Parquet(file) => (Box::new(file.batches(&layout.columns(), from)?), layout.projected()),
+            Self::Feather(file) => (Box::new(file.batches(&layout.columns(), from)), layout.projected()),
             Self::Pickle(file) => (Box::new(file.batches(&file.tables()[table], from)), layout.clone()),
             Self::Json(file) => (Box::new(file.batches()?), layout.clone()),
             Self::Csv(file) => (Box::new(file.batches(table)?), layout.clone()),

@@ -1,4 +1,5 @@
-//! Market data as older systems kept it: Parquet files, pickles of `pandas`, comma-separated lines and JSON, read as candles.
+//! Market data as older systems kept it: Parquet and Feather files, pickles of `pandas`, comma-separated lines and JSON, read as
+//! candles.
 //!
 //! [`LegacyCache`] is a folder of such files. [`LegacyFile`] opens one of any kind, [`CandleLayout`] finds the columns of
 //! candles among its own, and [`LegacyFile::candles`] gives what its rows say: numbers as exact decimals, of floats the
@@ -13,6 +14,7 @@
 mod cache;
 pub mod csv;
 mod error;
+pub mod feather;
 mod file;
 pub mod json;
 mod layout;

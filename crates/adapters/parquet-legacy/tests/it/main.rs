@@ -4,6 +4,7 @@
 use bolero as _;
 
 mod cache;
+mod feather;
 mod harmful;
 mod json;
 mod layout;

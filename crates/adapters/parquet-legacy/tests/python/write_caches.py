@@ -113,6 +113,11 @@ for name, frame in frames.items():
         file = f"{name}.{codec}.parquet"
         frame.to_parquet(folder / file, compression=codec, row_group_size=200)
         files.append({"file": file, "counts": True})
+    for codec in ("lz4", "zstd", "uncompressed"):
+        file = f"{name}.{codec}.feather"
+        whole = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=name == "strided")
+        whole.to_feather(folder / file, compression=codec, chunksize=200)
+        files.append({"file": file, "counts": True})
 for name, options in {
     "int96": {"use_deprecated_int96_timestamps": True},
     "millis": {"coerce_timestamps": "ms"},
