@@ -16,6 +16,7 @@ pub mod history;
 pub mod python;
 pub mod recording;
 pub mod reference;
+pub mod seconds;
 
 pub use clock::ManualClock;
 pub use conformance::{Capability, Case, Report, cases, run_all};
@@ -25,3 +26,4 @@ pub use feed::VecFeed;
 pub use history::ScriptedHistory;
 pub use recording::Recording;
 pub use reference::Reference;
+pub use seconds::Seconds;

@@ -3,6 +3,7 @@
 mod conformance;
 mod exact;
 mod files;
+mod imports;
 mod maintain;
 mod plans;
 mod support;

@@ -66,7 +66,7 @@ pub(crate) fn encode(instrument: &Instrument, changes: &Changes) -> Vec<Copy> {
 }
 
 impl Copy {
-    fn new(instrument: &Instrument, name: &str, columns: &str) -> Self {
+    pub(crate) fn new(instrument: &Instrument, name: &str, columns: &str) -> Self {
         let mut bytes = b"PGCOPY\n\xff\r\n\0".to_vec();
         bytes.extend([0; 8]);
         let mut head = Vec::new();
@@ -83,7 +83,7 @@ impl Copy {
         }
     }
 
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.rows += 1;
         self.bytes.extend(self.columns.to_be_bytes());
         self.bytes.extend_from_slice(&self.head);
@@ -187,20 +187,20 @@ impl Copy {
         self.field(row.reason.as_bytes());
     }
 
-    fn field(&mut self, bytes: &[u8]) {
+    pub(crate) fn field(&mut self, bytes: &[u8]) {
         self.bytes.extend((bytes.len() as i32).to_be_bytes());
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn null(&mut self) {
+    pub(crate) fn null(&mut self) {
         self.bytes.extend((-1_i32).to_be_bytes());
     }
 
-    fn time(&mut self, time: Timestamp) {
+    pub(crate) fn time(&mut self, time: Timestamp) {
         self.long(time.micros() - EPOCH);
     }
 
-    fn long(&mut self, value: i64) {
+    pub(crate) fn long(&mut self, value: i64) {
         self.field(&value.to_be_bytes());
     }
 
@@ -228,7 +228,7 @@ impl Copy {
         side.iter().for_each(|level| self.long(value(level)));
     }
 
-    fn maybe(&mut self, value: Option<Decimal>) {
+    pub(crate) fn maybe(&mut self, value: Option<Decimal>) {
         match value {
             Some(value) => self.number(value),
             None => self.null(),
@@ -236,7 +236,7 @@ impl Copy {
     }
 
     /// NUMERIC: groups of four decimal digits, the decimal point between two of them.
-    fn number(&mut self, value: Decimal) {
+    pub(crate) fn number(&mut self, value: Decimal) {
         let scale = value.scale();
         let padded = value.mantissa().unsigned_abs() * 10_u128.pow((4 - scale % 4) % 4);
         let mut rest = padded as u64;

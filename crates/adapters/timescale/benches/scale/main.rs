@@ -7,6 +7,7 @@
 mod bulk;
 mod copy;
 mod frames;
+mod imports;
 mod load;
 mod market;
 mod report;
@@ -27,7 +28,7 @@ use report::row;
 /// End of both stores, a midnight.
 const END: Timestamp = Timestamp::from_micros(19_950 * DAY);
 const OPTIONS: &str = "options: [--days N] [--detailed-days N] [--small-days N] [--frames N] [--fresh] \
-                       [--only load,bulk,frames,compress,sizes,writes] [--sizes-of URL]";
+                       [--import-rows N] [--only load,bulk,imports,frames,compress,sizes,writes] [--sizes-of URL]";
 
 /// A row of settings that weigh on the figures.
 const SETTINGS: [&str; 9] = [
@@ -50,6 +51,8 @@ struct Options {
     detailed: i64,
     small_days: i64,
     frames: usize,
+    /// Seconds that are imported.
+    import_rows: u64,
     /// Loads anew.
     fresh: bool,
     only: Option<String>,
@@ -63,6 +66,7 @@ fn options() -> Outcome<Options> {
         detailed: 6,
         small_days: 13,
         frames: 1_000,
+        import_rows: 20_000_000,
         fresh: false,
         only: None,
         sizes_of: None,
@@ -75,6 +79,7 @@ fn options() -> Outcome<Options> {
             "--detailed-days" => options.detailed = value()?.parse()?,
             "--small-days" => options.small_days = value()?.parse()?,
             "--frames" => options.frames = value()?.parse()?,
+            "--import-rows" => options.import_rows = value()?.parse()?,
             "--only" => options.only = Some(value()?),
             "--sizes-of" => options.sizes_of = Some(value()?),
             "--fresh" => options.fresh = true,
@@ -124,7 +129,18 @@ async fn run(options: &Options) -> Outcome<()> {
         bulk::run(&ours, &floor).await?;
         println!("\nload of the machine afterwards: {}", report::load_of_machine());
     }
-    if options.only.as_deref() == Some("bulk") {
+    if options.wants("imports") {
+        report::heading();
+        let ours = database_at(&url, "onetape_bench_imports", true).await?;
+        let floor = database_at(&url, "onetape_bench_imports_copy", true).await?;
+        imports::run(&ours, &floor, options.import_rows).await?;
+        println!("\nload of the machine afterwards: {}", report::load_of_machine());
+    }
+    if options
+        .only
+        .as_deref()
+        .is_some_and(|only| only.split(',').all(|part| matches!(part, "bulk" | "imports")))
+    {
         return Ok(());
     }
     let instrument: Instrument = "binance:ETH/USDT".parse()?;

@@ -229,26 +229,26 @@ async fn check_range(
     }
 }
 
+/// Into one timeframe after the other, each from the one before: only the finest candles are all read.
 async fn roll_up(
     connection: &mut PgConnection,
     import: &NewImport,
     covered: TimeRange,
 ) -> Result<(), StoreError> {
-    let coarser: Vec<Timeframe> =
-        Timeframe::ALL.into_iter().filter(|timeframe| *timeframe > import.timeframe).collect();
-    let whole = |timeframe: &Timeframe| whole_periods(covered, *timeframe);
-    let arguments = key(import, import.timeframe).and_then(|arguments| {
-        arguments
-            .each(&coarser, |timeframe| timeframe.as_str())?
-            .each(&coarser, |timeframe| timeframe.micros())?
-            .each(&coarser, |timeframe| Micros(whole(timeframe).start()))?
-            .each(&coarser, |timeframe| Micros(whole(timeframe).end()))
-    });
-    sqlx::query_with(include_str!("../queries/imports/roll_up.sql"), encoded(arguments)?.done())
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(failed(WRITE))
+    let mut finer = import.timeframe;
+    for coarser in Timeframe::ALL.into_iter().filter(|timeframe| *timeframe > import.timeframe) {
+        let whole = whole_periods(covered, coarser);
+        let arguments = key(import, finer).and_then(|arguments| {
+            let arguments = arguments.with(coarser.as_str())?.with(coarser.micros())?;
+            arguments.time(whole.start())?.time(whole.end())
+        });
+        sqlx::query_with(include_str!("../queries/imports/roll_up.sql"), encoded(arguments)?.done())
+            .execute(&mut *connection)
+            .await
+            .map_err(failed(WRITE))?;
+        finer = coarser;
+    }
+    Ok(())
 }
 
 pub(super) async fn remove(connection: &mut PgConnection, id: &ImportId) -> Result<u64, StoreError> {
