@@ -34,6 +34,9 @@ const TAKERS: &[&str] = &[
     "taker_buy_base_asset_volume",
     "taker_base_vol",
 ];
+/// Names in tables of trades.
+const PRICES: &[&str] = &["price", "p", "trade_price"];
+const AMOUNTS: &[&str] = &["amount", "qty", "quantity", "size", "q", "volume", "trade_size"];
 /// Columns of a list of lists as CCXT gives it, and of the twelve of Binance, whose ninth counts trades and whose tenth is
 /// what takers bought.
 const POSITIONS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
@@ -57,7 +60,8 @@ impl CandleLayout {
     /// the names alone do not tell.
     ///
     /// # Errors
-    /// Every column that is missing or there twice, and times of a type that is none.
+    /// Every column that is missing or there twice, and times of a type that is none; of tables of trades and of order books,
+    /// that they are these.
     pub fn of(schema: &Schema, time: Option<&str>) -> Result<Self, Violations> {
         let names: Vec<String> = schema.fields().iter().map(|field| plain_name(field.name())).collect();
         let mut violations = Violations::default();
@@ -110,7 +114,7 @@ impl CandleLayout {
             );
         }
         let [Some(open), Some(high), Some(low), Some(close), Some(volume)] = values else {
-            return Err(violations);
+            return Err(of_another_kind(&names).unwrap_or(violations));
         };
         let (Some(time), true) = (time, violations.0.is_empty()) else { return Err(violations) };
         let values = [open, high, low, close, volume];
@@ -269,6 +273,23 @@ fn count(column: &Numbers, row: usize) -> Result<u64, Violations> {
     whole.ok_or_else(|| Violations::one(FIELD, value, "must be a whole number"))
 }
 
+/// What a table holds that has no prices of candles, where its columns are those of trades or of order books.
+fn of_another_kind(names: &[String]) -> Option<Violations> {
+    let has = |candidates: &[&str]| names.iter().any(|name| candidates.contains(&name.as_str()));
+    if VALUES[..4].iter().any(|(_, candidates)| has(candidates)) {
+        return None;
+    }
+    let begins = |side: &str| names.iter().any(|name| name.starts_with(side));
+    let reason = if begins("bid") && begins("ask") {
+        "holds order books; only candles are taken over"
+    } else if has(PRICES) && has(AMOUNTS) {
+        "holds trades; only candles are taken over"
+    } else {
+        return None;
+    };
+    Some(Violations::one("table", names.join(", "), reason))
+}
+
 /// A name without what differs between writers: case, spaces for underscores, and spaces around it.
 fn plain_name(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-'], "_")
@@ -278,5 +299,6 @@ fn plain_name(name: &str) -> String {
 pub(crate) fn is_known_name(name: &str) -> bool {
     let name = plain_name(name);
     let values = VALUES.iter().flat_map(|(_, names)| names.iter());
-    TIMES.iter().chain(values).chain(COUNTS).chain(TAKERS).any(|known| **known == *name)
+    let others = PRICES.iter().chain(AMOUNTS);
+    TIMES.iter().chain(values).chain(COUNTS).chain(TAKERS).chain(others).any(|known| **known == *name)
 }

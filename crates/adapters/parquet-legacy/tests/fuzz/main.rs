@@ -5,8 +5,19 @@
 //! or, without `cargo-bolero`, on random input:
 //! `BOLERO_RANDOM_TEST_TIME_MS=600000 cargo test --release -p onetape-parquet-legacy --test fuzz`.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::types::Float64Type;
+use arrow_array::{
+    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, NullArray,
+    PrimitiveArray, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array,
+};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use bolero::check;
 use onetape_parquet_legacy::pickle::PickleFile;
+use onetape_parquet_legacy::{CandleLayout, LegacyFile};
 
 /// Pieces of pickles: random bytes alone seldom get past the first instruction.
 const PIECES: [&[u8]; 48] = [
@@ -92,5 +103,145 @@ fn pickles() {
     check!().for_each(|seed: &[u8]| {
         read(seed.to_vec());
         read(compose(seed));
+    });
+}
+
+/// Names that mean something, and some that do not.
+const NAMES: [&str; 16] = [
+    "timestamp",
+    "Open Time",
+    "ts",
+    "index",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "trades",
+    "taker_buy_base",
+    "0",
+    "price",
+    "bids",
+    "asks",
+    "",
+];
+
+/// A column of some rows: which kind, and eight bytes a value.
+fn column(kind: u8, values: &[i64]) -> ArrayRef {
+    let valid = |value: &i64| (value % 7 != 0).then_some(*value);
+    let some = values.iter().map(valid);
+    let floats = some.clone().map(|value| value.map(|value| f64::from_bits(value.cast_unsigned())));
+    match kind % 9 {
+        0 => Arc::new(PrimitiveArray::<Float64Type>::from_iter(floats)),
+        1 => Arc::new(Int64Array::from_iter(some)),
+        2 => Arc::new(StringArray::from_iter(floats.map(|value| value.map(|value| format!("{value:e}"))))),
+        3 => Arc::new(TimestampNanosecondArray::from_iter(some)),
+        4 => Arc::new(UInt64Array::from_iter(some.map(|value| value.map(i64::cast_unsigned)))),
+        5 => Arc::new(Date32Array::from_iter(some.map(|value| value.map(|value| value as i32)))),
+        6 => Arc::new(Float32Array::from_iter(floats.map(|value| value.map(|value| value as f32)))),
+        7 => {
+            let wide = some.map(|value| value.map(|value| i128::from(value) << (value & 63)));
+            let scale = (values.first().unwrap_or(&0) % 38) as i8;
+            let decimals = Decimal128Array::from_iter(wide).with_precision_and_scale(38, scale);
+            decimals
+                .map_or_else(|_| Arc::new(NullArray::new(values.len())) as ArrayRef, |array| Arc::new(array))
+        }
+        _ => Arc::new(NullArray::new(values.len())),
+    }
+}
+
+#[test]
+fn layouts() {
+    check!().with_type::<(Vec<(u8, u8)>, Vec<i64>, Option<u8>)>().for_each(|(columns, values, rounding)| {
+        let named = |(name, kind): &(u8, u8)| {
+            let name = NAMES[usize::from(*name) % NAMES.len()].to_owned();
+            (name, column(*kind, values))
+        };
+        // A whole candle, and what else there may be.
+        let whole = NAMES[4..9].iter().zip(columns.iter().chain(&[(0, 0)]).cycle());
+        let whole = whole.map(|(name, (_, kind))| ((*name).to_owned(), column(*kind, values)));
+        let time = [("time".to_owned(), column(columns.first().map_or(3, |column| column.0), values))];
+        for columns in
+            [columns.iter().map(named).collect::<Vec<_>>(), time.into_iter().chain(whole).collect()]
+        {
+            let Ok(batch) = RecordBatch::try_from_iter(columns) else { return };
+            let schema = batch.schema();
+            let Ok(layout) = CandleLayout::of(&schema, None) else { continue };
+            let read = layout.columns();
+            assert!(read.iter().all(|at| *at < schema.fields().len()), "columns are those of the table");
+            assert_eq!(read.len() + layout.ignored().len(), schema.fields().len(), "none is forgotten");
+            let rows = layout.rows(&batch, 5, rounding.map(|decimals| decimals % 13), &mut None);
+            assert_eq!(rows.len(), values.len(), "every row says something");
+        }
+    });
+}
+
+/// Opens a file and reads what candles are in it.
+fn read_file(path: &Path) {
+    let Ok(file) = LegacyFile::open(path) else { return };
+    for table in 0..file.tables() {
+        let Ok(layout) = CandleLayout::of(file.schema(table), None) else { continue };
+        let Ok(batches) = file.candles(table, &layout, None, 1) else { continue };
+        for (row, number) in batches.map_while(Result::ok).flatten().zip(1..) {
+            assert_eq!(row.number, number, "rows are numbered one by one");
+        }
+    }
+}
+
+#[test]
+fn lines_and_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    check!().with_type::<(Vec<u8>, Vec<u8>, Vec<u8>)>().for_each(|(name, first, rest)| {
+        let of = |letters: &[u8], bytes: &[u8]| -> String {
+            bytes
+                .iter()
+                .map(|byte| char::from(letters[usize::from(*byte) % letters.len()]))
+                .take(200)
+                .collect()
+        };
+        let text = |bytes: &[u8]| of(b"0123456789.,,,\n;\"-:eT", bytes);
+        // What LEAN would write, and what nobody would.
+        let name = of(b"0123456789_-a ", name);
+        let lines = format!("{},1,3,0.5,2,7\n{}", text(first), text(rest));
+        for (name, bytes) in
+            [(format!("{name}.csv"), lines.as_bytes()), (format!("20240809{name}.csv"), rest)]
+        {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("written");
+            read_file(&path);
+            std::fs::remove_file(&path).expect("removed");
+        }
+    });
+}
+
+/// A sound Feather file of two batches.
+fn feather(codec: Option<CompressionType>) -> Vec<u8> {
+    let values = Float64Array::from_iter_values((0..64).map(f64::from));
+    let times = Int64Array::from_iter_values(1_723_161_600..1_723_161_664);
+    let values = NAMES[4..9].iter().map(|name| (*name, Arc::new(values.clone()) as ArrayRef));
+    let columns = std::iter::once(("ts", Arc::new(times) as ArrayRef)).chain(values);
+    let batch = RecordBatch::try_from_iter(columns).expect("a batch");
+    let options = IpcWriteOptions::default().try_with_compression(codec).expect("options");
+    let mut writer =
+        FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).expect("a writer");
+    for _ in 0..2 {
+        writer.write(&batch).expect("written");
+    }
+    writer.into_inner().expect("finished")
+}
+
+#[test]
+fn feathers() {
+    let sound = [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)].map(feather);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.feather");
+    check!().with_type::<(u8, Vec<(u16, u8)>)>().for_each(|(which, changes)| {
+        let mut bytes = sound[usize::from(*which) % sound.len()].clone();
+        for (at, value) in changes.iter().take(16) {
+            let at = usize::from(*at) % bytes.len();
+            bytes[at] = *value;
+        }
+        std::fs::write(&path, &bytes).expect("written");
+        read_file(&path);
     });
 }

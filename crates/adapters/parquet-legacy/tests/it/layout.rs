@@ -59,3 +59,18 @@ fn columns_by_place_are_those_of_ccxt_and_of_binance() {
     assert_eq!(CandleLayout::of(&numbers(12), None).expect("candles").columns(), [0, 1, 2, 3, 4, 5, 8, 9]);
     assert!(CandleLayout::of(&numbers(5), None).is_err());
 }
+
+#[test]
+fn trades_and_order_books_are_named_as_what_they_are() {
+    let said = refused(&["id", "timestamp", "price", "amount", "side"]);
+    assert!(said.contains("holds trades") && said.contains("id, timestamp, price"), "{said}");
+    assert!(refused(&["T", "p", "q", "m"]).contains("holds trades"));
+    assert!(
+        refused(&["time", "bid_price", "bid_size", "ask_price", "ask_size"]).contains("holds order books")
+    );
+    assert!(refused(&["timestamp", "symbol", "bids", "asks"]).contains("holds order books"));
+    // Candles with something missing stay candles with something missing.
+    assert!(
+        refused(&["timestamp", "open", "high", "low", "price", "volume"]).contains("close has no column")
+    );
+}
