@@ -165,7 +165,7 @@ async fn an_import_is_unseen_until_it_is_finished(store: Arc<dyn MarketStore>) -
 }
 
 /// A further batch of an instrument that went live at 100 s.
-fn live(issued: Timestamp, changes: Changes) -> TapeBatch {
+pub(super) fn live(issued: Timestamp, changes: Changes) -> TapeBatch {
     let mut batch = batch(issued, changes);
     batch.clock.live_since = at(100);
     batch

@@ -6,17 +6,19 @@ mod conflicts;
 use std::sync::Arc;
 
 use onetape_domain::change::Changes;
-use onetape_domain::imported::{ImportId, ImportedCandle, Place};
+use onetape_domain::imported::{Import, ImportId, ImportedCandle, Place};
 use onetape_domain::manifest::{
     Decision, Left, Manifest, NewRun, PlannedPart, PlannedTable, RefusedRow, RunId, RunState, TableProgress,
 };
 use onetape_domain::time::{TimeRange, Timeframe};
 use onetape_ports::{MarketStore, StoreError, StoreErrorKind};
 
-use super::data::{at, batch, eth, instrument};
-use super::imports::{minute, new_import, range, refused, source};
+use super::data::{at, batch, eth, instrument, trade};
+use super::frames::query;
+use super::imports::{live, minute, new_import, range, refused, source};
 use super::{Case, Verdict, case, ensure, same, same_dump};
 use crate::dump::dump;
+use crate::reference::Reference;
 
 pub(super) fn cases() -> Vec<Case> {
     let own = vec![
@@ -34,6 +36,10 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_run_that_is_removed_leaves_no_trace_but_its_record,
             "Removing each part leaves the tables of a store in which the import never ran."
+        ),
+        case!(
+            a_removed_import_that_a_tape_took_in_leaves_the_tape,
+            "Removing each part leaves the tables of a store in which the import never ran, with live data since."
         ),
     ];
     [own, batches::cases(), conflicts::cases()].concat()
@@ -271,4 +277,41 @@ async fn a_run_that_is_removed_leaves_no_trace_but_its_record(store: Arc<dyn Mar
         store.add_imported(&run.parts[0].id, &[]).await,
         StoreErrorKind::Invalid,
     )
+}
+
+async fn a_removed_import_that_a_tape_took_in_leaves_the_tape(store: Arc<dyn MarketStore>) -> Verdict {
+    let mut model = Reference::new(eth());
+    let mut expected = None;
+    let trades =
+        |seconds| Changes { trades: vec![trade(at(seconds), seconds, at(seconds))], ..Changes::default() };
+    let run = run("one");
+    let mut waiting = Vec::new();
+    for seconds in [100, 110, 120, 130] {
+        // The import is begun and finished between two batches, and the next one takes it in.
+        if seconds == 110 {
+            store.begin_run(&run, at(105)).await?;
+            for PlannedPart { id, covered, .. } in &run.parts {
+                store
+                    .add_imported(id, &[minute(covered.start().since(range(0, 1).start()) / 60_000_000, 0)])
+                    .await?;
+                waiting.push(store.finish_import(id, *covered).await?);
+            }
+        }
+        let taken_in = waiting.drain(..).map(|import| Import { place: Place::At(at(seconds)), ..import });
+        let changes = Changes { imports: taken_in.collect(), ..trades(seconds) };
+        let batch = if seconds == 100 { batch(at(seconds), changes) } else { live(at(seconds), changes) };
+        store.append(&batch, expected).await?;
+        expected = Some(batch.clock.issued);
+        model.take(&trades(seconds));
+        model.set_clock(batch.clock);
+    }
+    ensure!(store.imports(&eth()).await?.len() == 2, "the tape took nothing in");
+    for part in &run.parts {
+        store.remove_import(&part.id).await?;
+    }
+    same_dump("after its removal", &dump(&*store, &eth()).await?, &model.dump())?;
+    ensure!(store.imports(&eth()).await?.is_empty(), "there are imports");
+    let parts = store.frame_parts(&query(at(140))).await?;
+    ensure!(parts.imports.is_empty(), "a frame knows of {:?}", parts.imports);
+    Ok(())
 }
