@@ -1,12 +1,18 @@
 //! A folder of legacy files through its port: what is listed, and the same rows and errors as of single files.
 
 use std::fs;
+use std::io::Write as _;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use onetape_domain::time::Timeframe;
 use onetape_domain::validator::DataValidator;
 use onetape_parquet_legacy::{LegacyCache, LegacyErrorKind, LegacyFile, MAX_FOLDER_DEPTH};
 use onetape_ports::{LegacyReading, LegacySource as _};
 use onetape_testkit::data;
+use parquet::arrow::ArrowWriter;
 
 use crate::support::{from_port, line, rows, sound};
 
@@ -158,4 +164,55 @@ async fn what_cannot_be_read_says_so_through_the_port() {
     let reading = LegacyReading { time_column: Some("when".to_owned()), ..plain() };
     let error = from_port(&cache, "unsorted/ETHUSDT_1s.parquet", &reading, 0, 0).await.expect_err("no such");
     assert!(error.to_string().contains("holds no candles: time has no column"), "{error}");
+}
+
+/// A Parquet file of candles that says it has two thousand million rows, in its description or also in all below.
+fn with_claimed_rows(everywhere: bool) -> Vec<u8> {
+    let times: ArrayRef = Arc::new(Int64Array::from_iter_values(1_723_161_600..1_723_173_945));
+    let prices: ArrayRef = Arc::new(Float64Array::from_iter_values((0..12_345).map(f64::from)));
+    let columns = ["open", "high", "low", "close", "volume"].map(|name| (name, prices.clone()));
+    let batch = RecordBatch::try_from_iter([("ts", times)].into_iter().chain(columns)).expect("a batch");
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("written");
+    let mut bytes = writer.into_inner().expect("closed");
+    // 12,345 and 2,000,000,000 as Thrift writes them, after the sign of a number of 64 bits; a list comes after the one of the file.
+    let (said, claimed) = ([0x16, 0xf2, 0xc0, 0x01], [0x16, 0x80, 0xd0, 0xac, 0xf3, 0x0e]);
+    let length = bytes.len();
+    let described = u32::from_le_bytes(bytes[length - 8..length - 4].try_into().expect("four bytes"));
+    let mut footer = bytes.split_off(length - 8 - described as usize);
+    footer.truncate(described as usize);
+    let mut at = 0;
+    while let Some(next) = footer[at..].windows(4).position(|four| four == said) {
+        at += next;
+        if everywhere || footer[at + 4] == 0x19 {
+            footer.splice(at..at + 4, claimed);
+        }
+        at += 4;
+    }
+    assert_ne!(footer.len(), described as usize, "the claim is there");
+    bytes.extend(&footer);
+    bytes.extend(u32::try_from(footer.len()).expect("a length").to_le_bytes());
+    bytes.extend(b"PAR1");
+    bytes
+}
+
+#[tokio::test]
+async fn claims_bombs_and_other_kinds_of_files_are_told_through_the_port() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = LegacyCache::new(folder.path());
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::default());
+    bomb.write_all(&vec![b'1'; 32 << 20]).expect("packed");
+    for (name, bytes, kind) in [
+        ("rows.parquet", with_claimed_rows(false), LegacyErrorKind::Damaged),
+        ("all.parquet", with_claimed_rows(true), LegacyErrorKind::Damaged),
+        ("bomb.csv.gz", bomb.finish().expect("packed"), LegacyErrorKind::Limit),
+        ("x.parquet", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), LegacyErrorKind::Unsupported),
+        ("x.pkl", b"SQLite format 3\0\x10\0".to_vec(), LegacyErrorKind::Unsupported),
+        ("x.feather", b"FEA1\0\0\0\0".to_vec(), LegacyErrorKind::Unsupported),
+    ] {
+        fs::write(folder.path().join(name), bytes).expect("written");
+        let error = from_port(&cache, name, &plain(), 0, 0).await.expect_err(name);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
 }
