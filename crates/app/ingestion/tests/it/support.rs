@@ -86,7 +86,10 @@ impl Process {
         let image = loop {
             let image = tempfile::tempdir().expect("folder");
             let names = self.names();
-            let copied = |name| fs::copy(self.folder.path().join(name), image.path().join(name)).is_ok();
+            let copied = |name| {
+                let path = self.folder.path().join(name);
+                !path.is_file() || fs::copy(path, image.path().join(name)).is_ok()
+            };
             // Where one segment takes the place of another meanwhile, neither may be in the image.
             if names.iter().all(copied) && names == self.names() {
                 break image;
