@@ -89,6 +89,8 @@ pub enum Fault {
     Reset,
     /// A socket was held up.
     Stalled,
+    /// A socket was cut because its client did not read.
+    SlowReader,
     /// A request was refused for its number.
     RateLimited,
     /// A request was answered with an error of the server.
@@ -112,6 +114,7 @@ impl Fault {
             Self::Closed => "sockets closed",
             Self::Reset => "sockets reset",
             Self::Stalled => "sockets held up",
+            Self::SlowReader => "slow readers cut",
             Self::RateLimited => "requests refused (429)",
             Self::ServerError => "requests failed (5xx)",
             Self::StaleSnapshot => "snapshots out of date",

@@ -1,6 +1,8 @@
 //! The listener: HTTP requests are answered, upgrades become WebSocket connections.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,6 +25,20 @@ use crate::venue::Venue;
 
 /// Tasks that end with the simulator.
 pub(crate) type Tasks = Arc<Mutex<JoinSet<()>>>;
+
+/// Bytes that the system keeps of what a client has not taken: a slow one is noticed soon.
+const SEND_BUFFER: u32 = 16 << 10;
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 1_024;
+
+/// Listens on a free port of loopback.
+pub(crate) fn bind() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // What is accepted has it too.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(BACKLOG)
+}
 
 /// Takes connections until the task is ended.
 pub(crate) async fn listen(listener: TcpListener, venue: Arc<Venue>, tasks: Tasks) {

@@ -1,7 +1,6 @@
 //! The simulator: built from markets, started on ports of its own, asked for the truth and for what it did.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use onetape_domain::message::FeedMessage;
 use onetape_domain::time::{SECOND, Timestamp};
 use onetape_testkit::generator;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
@@ -35,6 +33,7 @@ pub struct Builder {
     speed: u32,
     begin_with: usize,
     ping_every: Duration,
+    patience: Duration,
 }
 
 /// A venue that runs until it is dropped.
@@ -92,6 +91,13 @@ impl Builder {
         Self { ping_every, ..self }
     }
 
+    /// How long, in real time, a client may take nothing of what is sent before its connection is cut; ten seconds, unless
+    /// this is called. What the systems keep for it, some tens of kilobytes, has to be full first.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Starts the venue on ports of loopback, one a market. Needs a tokio runtime.
     ///
     /// # Errors
@@ -110,6 +116,7 @@ impl Builder {
             incidents,
             awaited: Mutex::new(self.begin_with),
             ping_every: self.ping_every,
+            patience: self.patience,
             delivering: watch::Sender::new(0),
         });
         shared.subscribed(0);
@@ -132,7 +139,7 @@ impl Builder {
                 requests: AtomicU64::new(0),
                 shared: shared.clone(),
             });
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let listener = server::bind()?;
             venues.push((venue.clone(), listener.local_addr()?.port()));
             server::spawn(&tasks, server::listen(listener, venue, tasks.clone()));
         }
@@ -160,6 +167,7 @@ impl Simulator {
             speed: 1,
             begin_with: 1,
             ping_every: Duration::from_secs(20),
+            patience: Duration::from_secs(10),
         }
     }
 

@@ -58,6 +58,8 @@ enum End {
     Close(CloseCode, &'static str),
     /// Without a word.
     Reset,
+    /// Without a word, because the client does not read.
+    Slow,
     /// The socket stays open, and nothing more is read or written.
     Dead,
 }
@@ -110,7 +112,10 @@ impl Connection {
                 // The client may be gone already.
                 let _ = self.socket.close(Some(frame)).await;
             }
-            End::Reset => {
+            End::Reset | End::Slow => {
+                if matches!(end, End::Slow) {
+                    counters.injected(Fault::SlowReader);
+                }
                 // With nothing to linger for, the system sends a reset.
                 let _ = self.socket.get_ref().set_zero_linger();
             }
@@ -139,7 +144,9 @@ impl Connection {
                     None => return Err(End::Gone),
                     Some(frame) => self.take(frame?).await?,
                 },
-                () = shared.clock.wait_until(due.unwrap_or(Timestamp::LATEST)), if due.is_some() => self.send_due().await?,
+                () = shared.clock.wait_until(due.unwrap_or(Timestamp::LATEST)), if due.is_some() => {
+                    tokio::time::timeout(shared.patience, self.send_due()).await.map_err(|_| End::Slow)??;
+                }
                 _ = pings.tick() => self.ping().await?,
             }
         }

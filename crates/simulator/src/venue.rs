@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     /// Streams that must be subscribed before the market begins.
     pub(crate) awaited: Mutex<usize>,
     pub(crate) ping_every: Duration,
+    /// How long a client may take nothing of what is sent.
+    pub(crate) patience: Duration,
     /// Connections that have something left to deliver.
     pub(crate) delivering: watch::Sender<usize>,
 }

@@ -173,3 +173,23 @@ fn a_mixture_has_a_bit_of_everything_and_follows_its_seed() {
         assert!(events.iter().any(|event| event.what == wanted), "{wanted:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_cut_and_one_that_does_is_not() {
+    let market = generator::Market { seconds: 600, ..spot(4) };
+    let builder = Simulator::builder().market(&market).speed(200).begin_with(4);
+    let simulator = builder.patience(Duration::from_secs(2)).start().await.expect("started");
+    let url = simulator.ws_url(Market::Spot);
+    let mut slow = connect(&url, PATH).await;
+    let mut quick = connect(&url, PATH).await;
+    let (all, end) = texts(&simulator, &mut quick).await;
+    assert!(end.is_none(), "{end:?}");
+    let script = simulator.truth(&market.instrument);
+    assert_eq!(all.len(), script.trades().len() + script.diffs().len());
+    assert_eq!(simulator.report().injected.count(Fault::SlowReader), 1);
+    let mut taken = 0;
+    while let Some(Ok(_)) = slow.next().await {
+        taken += 1;
+    }
+    assert!(taken < all.len(), "it was sent {taken} messages");
+}
