@@ -181,7 +181,7 @@ fn ingest(error: &IngestError) -> Option<&'static str> {
     match error {
         IngestError::Store { .. } | IngestError::Feed(_) => None,
         IngestError::Refused { .. } => {
-            Some("put the record right; the refused one is in the table `quarantine`")
+            Some("put the record right; `onetape quarantine list` shows the refused one")
         }
         IngestError::Closed => Some("run the command again: it goes on from where it stopped"),
         IngestError::Outage { .. } => Some(

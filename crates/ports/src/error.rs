@@ -85,3 +85,14 @@ impl Error for StoreError {
         self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
+
+/// An error with everything that caused it, in one line: for logs and for reasons that are kept as text.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -23,7 +23,7 @@ pub mod store;
 pub use archive::{ArchiveStore, Load, LoadEnd, LoadRows, SupersededQuery};
 pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery};
 pub use clock::WallClock;
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorKind, with_causes};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
 pub use history::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage};
 pub use inventory::{Extent, Inventory, InventoryStore, Sizes, TableSize};

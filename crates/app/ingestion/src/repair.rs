@@ -12,7 +12,7 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{ConnectionId, FeedMessage, Payload};
 use onetape_domain::time::Timestamp;
 use onetape_domain::trade::{TradeEvent, TradeKind};
-use onetape_ports::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage};
+use onetape_ports::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage, with_causes};
 
 use crate::error::IngestError;
 use crate::pipeline::{DataIngestionPipeline, Inner, SharedSlot};
@@ -340,14 +340,4 @@ impl Budget {
 
 fn nothing_yet(id: i64) -> GapOutcome {
     GapOutcome::Open { reason: format!("the history has nothing from trade {id} on yet") }
-}
-
-fn with_causes(error: &HistoryError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -58,7 +58,7 @@ pub(crate) fn print(
     )?;
     say_clocks(summary)?;
     if summary.quarantined > 0 {
-        say!("  the reasons of quarantined records are in the table `quarantine`")?;
+        say!("  `onetape quarantine list` shows the reasons of quarantined records")?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use onetape_domain::message::ConnectionId;
 use onetape_domain::time::SECOND;
-use onetape_ports::WallClock;
+use onetape_ports::{WallClock, with_causes};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -231,15 +231,4 @@ impl Age {
             Self::Leaving { .. } => None,
         }
     }
-}
-
-/// An error with what caused it, in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onetape_domain::instrument::Instrument;
+use onetape_ports::with_causes;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use super::config::Timing;
 use super::connection::stopped;
 use super::feed::Item;
 use super::rest::Rest;
-use super::shard::{Shared, with_causes};
+use super::shard::Shared;
 use super::stats::{add, count};
 use super::venue::{SNAPSHOT_LEVELS, venue};
 
