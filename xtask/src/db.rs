@@ -6,7 +6,7 @@ mod migrate;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use onetape_testdb::{Engine, Running, Server, Settings};
+use onetape_testdb::{Engine, OwnServer, Running, Server, Settings};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::report::line;
@@ -91,14 +91,24 @@ pub fn announce() -> Result<bool> {
     Ok(server.is_some())
 }
 
-/// A database on the workspace's server, started if need be: new, migrated and empty. Its URL.
-pub fn new_database(name: &str) -> Result<String> {
+/// A server for one task alone, with an empty database of the same name; its URL. It is stopped together with the value.
+pub fn own_server(name: &str) -> Result<(OwnServer, String)> {
     runtime()?.block_on(async {
-        let url = admin::url_of(&started(&Settings::from_env()).await?.url, name)?;
+        let server = OwnServer::start(name).await?;
+        let url = admin::url_of(&server.url(), name)?;
         admin::recreate(&url).await?;
-        migrate::migrate(&url).await?;
-        Ok(url)
+        Ok((server, url))
     })
+}
+
+/// Ends all sessions of a database but this one.
+pub fn end_sessions(url: &str) -> Result<()> {
+    runtime()?.block_on(admin::end_sessions(url))
+}
+
+/// Stops such a server at once, as a crash does, and starts it again.
+pub fn restart_at_once(name: &str) -> Result<()> {
+    Ok(runtime()?.block_on(OwnServer::restart_at_once(name))?)
 }
 
 fn runtime() -> Result<Runtime> {

@@ -23,6 +23,9 @@ enum Task {
     Bench(bench::Options),
     /// Collect a simulated venue while everything fails, and compare what was stored with what happened
     Soak(soak::Options),
+    /// Something that happens to the database server of a soak, which calls this
+    #[command(hide = true)]
+    SoakServer(soak::ServerFault),
     /// Write docs/schema.sql from a freshly migrated database
     Schema(schema::Options),
     /// Check that dependencies between crates point inwards only
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::SoakServer(fault) => soak::disturb(&fault),
         Task::Schema(options) => schema::run(&options),
         Task::Layers => {
             layers::check_workspace().and_then(|found| report::violations("forbidden dependencies", &found))

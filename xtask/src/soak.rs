@@ -5,7 +5,7 @@ use std::env;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{db, workspace};
 
@@ -21,12 +21,40 @@ pub struct Options {
     /// How many times as fast as real time
     #[arg(long, default_value_t = 6)]
     speed: u32,
-    /// Store on the workspace's database server, through a network with faults, instead of in a SQLite file
+    /// Store on a database server, through a network with faults and with sessions and a server that end, instead of in a
+    /// SQLite file
     #[arg(long)]
     server: bool,
     /// Leave gaps of trades as they are, and see that the coverage log names them
     #[arg(long)]
     no_repair: bool,
+}
+
+/// Something that happens to the server of a soak.
+#[derive(Debug, Args)]
+pub struct ServerFault {
+    /// The soak's database
+    url: String,
+    what: Fault,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Fault {
+    /// All sessions of the database are ended
+    Terminate,
+    /// The server is stopped at once and started again
+    Restart,
+}
+
+/// Name of the soak's server and of its database.
+const SERVER: &str = "soak";
+
+/// Lets it happen.
+pub fn disturb(fault: &ServerFault) -> Result<()> {
+    match fault.what {
+        Fault::Terminate => db::end_sessions(&fault.url),
+        Fault::Restart => db::restart_at_once(SERVER),
+    }
 }
 
 /// Runs a soak.
@@ -41,8 +69,9 @@ pub fn run(options: &Options) -> Result<()> {
     if options.no_repair {
         command.arg("--no-repair");
     }
-    if options.server {
-        command.args(["--store", &db::new_database("onetape_soak")?]);
+    let server = options.server.then(|| db::own_server(SERVER)).transpose()?;
+    if let Some((_, url)) = &server {
+        command.args(["--store", url, "--server-faults"]).arg(&program).args(["soak-server", url]);
     }
     workspace::run(&mut command)
 }

@@ -37,6 +37,14 @@ pub(super) async fn recreate(url: &str) -> Result<()> {
     Ok(())
 }
 
+/// Ends all sessions of the database at `url` but this one.
+pub(super) async fn end_sessions(url: &str) -> Result<()> {
+    let (mut admin, name) = admin_of(url).await?;
+    let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    sqlx::query(statement).bind(&name).execute(&mut admin).await?;
+    Ok(())
+}
+
 /// Size and connections of one database, and what tests have left on the server.
 pub(super) async fn status(url: &str, database: &str) -> Result<()> {
     let mut admin = PgConnection::connect(url).await?;

@@ -33,8 +33,12 @@ pub(crate) struct Account {
     pub(crate) kills: u64,
     /// What they counted, summed up.
     pub(crate) counts: BTreeMap<String, u64>,
-    /// Faults of the network to the database.
-    pub(crate) network: u64,
+    /// How many of them ended because their disk was full.
+    pub(crate) full_disks: u64,
+    /// How often one was stopped for a while.
+    pub(crate) pauses: u64,
+    /// What was done to the database and the network before it.
+    pub(crate) disturbances: BTreeMap<&'static str, u64>,
     /// Largest memory of any of them, in KiB.
     pub(crate) peak_kib: u64,
     pub(crate) venue: Report,
@@ -56,7 +60,11 @@ impl fmt::Display for Account {
         write!(f, "{}", self.venue.injected)?;
         writeln!(f, "{:>10} processes killed (of {})", self.kills, self.lives)?;
         writeln!(f, "{:>10} writes failed", self.counts.get("store_faults").unwrap_or(&0))?;
-        writeln!(f, "{:>10} faults of the network to the database", self.network)?;
+        writeln!(f, "{:>10} processes ended by a full disk", self.full_disks)?;
+        writeln!(f, "{:>10} times a process was stopped for a while", self.pauses)?;
+        for (what, count) in &self.disturbances {
+            writeln!(f, "{count:>10} {what}")?;
+        }
         writeln!(f, "the venue")?;
         for (what, count) in &self.venue.served {
             writeln!(f, "{count:>10} {what}")?;

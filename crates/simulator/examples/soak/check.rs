@@ -10,8 +10,11 @@ use onetape::domain::candle::merge_into;
 use onetape::domain::coverage::Stream;
 use onetape::ports::{BookQuery, CandleQuery, MarketStore, Selection, TimeQuery};
 use onetape::prelude::*;
-use onetape::{CopyOptions, KnownGap};
+use onetape::timescale::Maintained;
+use onetape::{AuditScope, CopyOptions, KnownGap, Maintenance};
 use onetape_simulator::{Script, Simulator};
+
+use crate::clean::{self, Same};
 
 const SECOND: i64 = 1_000_000;
 
@@ -24,10 +27,14 @@ pub(crate) struct Found {
     revised: u64,
     books: u64,
     missing_seconds: u64,
+    same: Same,
     /// By stream and reason.
     gaps: BTreeMap<String, u64>,
     frames: u64,
+    maintained_frames: u64,
     copied_frames: u64,
+    /// What maintenance did before they were read again.
+    maintenance: String,
     quarantined: u64,
 }
 
@@ -40,7 +47,16 @@ impl fmt::Display for Found {
             (self.revised, "of them revised"),
             (self.books, "sampled books, each the true one of its update"),
             (self.missing_seconds, "seconds without a book, each in a gap of the coverage log"),
+            (self.same.trades, "trades as in a clean run"),
+            (self.same.candles, "candles as in a clean run"),
+            (self.same.books, "books as in a clean run, flags included, in the same seconds"),
+            (self.same.imbalances, "rows of imbalances as in a clean run"),
+            (
+                self.same.in_gaps,
+                "candles and seconds not compared with it, each in a gap of the coverage log",
+            ),
             (self.frames, "frames captured live, each the same when read afterwards"),
+            (self.maintained_frames, "of them the same after maintenance and a restart"),
             (self.copied_frames, "of them the same in a copy of the store"),
             (self.quarantined, "records in quarantine"),
         ];
@@ -51,7 +67,7 @@ impl fmt::Display for Found {
         for (what, count) in &self.gaps {
             writeln!(f, "{count:>10} {what}")?;
         }
-        Ok(())
+        writeln!(f, "{}", self.maintenance)
     }
 }
 
@@ -89,12 +105,17 @@ pub(crate) async fn compare(
         let checked = async {
             let trades = trades(store, script, &of(Stream::Trades), &mut found).await?;
             candles(store, script, &trades, closed, &mut found).await?;
-            books(store, script, &of(Stream::Book), &mut found).await
+            books(store, script, &of(Stream::Book), &mut found).await?;
+            clean::compare(store, script, &known, &mut found.same).await
         };
         checked.await.with_context(|| instrument.to_string())?;
     }
     found.frames = self::frames(&tape, frames).await?;
     found.quarantined = tape.store().quarantined(1_000_000).await?.len() as u64;
+    tape.close(Duration::from_secs(10)).await?;
+    found.maintenance = maintain(url).await?;
+    let tape = Onetape::open(url).await?;
+    found.maintained_frames = self::frames(&tape, frames).await.context("after maintenance")?;
     tape.close(Duration::from_secs(10)).await?;
     let copy = format!("sqlite://{}", frames.with_extension("copy.db").display());
     onetape::copy(url, &copy, &CopyOptions::default(), &mut |_| {}).await?;
@@ -102,6 +123,21 @@ pub(crate) async fn compare(
     found.copied_frames = self::frames(&tape, frames).await.context("in a copy of the store")?;
     tape.close(Duration::from_secs(10)).await?;
     Ok(found)
+}
+
+/// Lets everything happen that is due by age: all that was collected is years old. Settings keep all of it.
+async fn maintain(url: &str) -> Result<String> {
+    match onetape::maintain(url, AuditScope::Everything).await? {
+        Maintenance::Timescale(Maintained::Done(report)) => {
+            ensure!(report.dropped.is_empty() && report.differences() == 0, "{report}");
+            Ok(report.to_string())
+        }
+        Maintenance::Sqlite(report) => {
+            ensure!(report.dropped.is_empty(), "{report}");
+            Ok(report.to_string())
+        }
+        other => anyhow::bail!("maintenance was not done: {other:?}"),
+    }
 }
 
 fn everything(script: &Script) -> TimeQuery {

@@ -1,10 +1,8 @@
 //! Runs the venue, starts and kills the processes that collect it, and has the outcome looked at.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,21 +10,25 @@ use anyhow::{Context as _, Result, bail, ensure};
 use onetape::memory::SystemClock;
 use onetape::ports::WallClock as _;
 use onetape::prelude::*;
-use onetape_simulator::proxy::{Condition, Direction, Proxy};
 use onetape_simulator::{Faults, Simulator};
 use onetape_testkit::generator::{self, Rng};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::task::{JoinHandle, JoinSet};
-use url::Url;
+use tokio::task::JoinHandle;
 
 use crate::account::{self, Account};
+use crate::disk::Disk;
+use crate::disturb::{Disturbances, Proxied};
 use crate::{Settings, check};
 
 /// Memory that a process may take, in KiB: the budget of the design for 50 instruments.
 const MAX_KIB: u64 = 256 << 10;
 /// Real seconds at the end in which nothing is disturbed: what is lost without anything after it is not known to be.
 const QUIET_END: u32 = 4;
+/// How long the venue waits for a client that takes nothing, in real time.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a process takes to notice that its journal cannot be written.
+const NOTICED: Duration = Duration::from_secs(30);
 
 /// Runs a market to its end and compares.
 pub(crate) async fn run(settings: &Settings) -> Result<Account> {
@@ -39,13 +41,16 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
     let length = Duration::from_secs(60 * u64::from(settings.minutes));
     let mut faults = Faults::mixed(settings.seed, length, Duration::from_secs(25), &instruments);
     faults.events.retain(|event| event.after < settings.disturbed());
-    let mut builder = Simulator::builder().faults(faults).speed(settings.speed).begin_with(0);
+    let mut builder =
+        Simulator::builder().faults(faults).speed(settings.speed).begin_with(0).patience(PATIENCE);
     for (number, instrument) in (0..).zip(&instruments) {
         let market = generator::Market::new(instrument.clone(), settings.seed * 10 + number);
         builder = builder.market(&generator::Market { seconds: 60 * settings.minutes, ..market });
     }
     let store =
         settings.store.clone().unwrap_or_else(|| format!("sqlite://{}", folder.join("soak.db").display()));
+    // What is collected is years old.
+    onetape::setup_with(&store, &keep_everything(settings.store.is_some())).await?;
     let proxied = Proxied::new(&store).await?;
     let simulator = builder.start().await?;
     let stage = Stage {
@@ -54,6 +59,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
         store: &proxied.url,
         simulator: &simulator,
         instruments: &instruments,
+        disk: Disk::mount(folder.join("disk"))?,
     };
     let mut account = Account {
         title: format!(
@@ -65,18 +71,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
         ),
         ..Account::default()
     };
-    let disturbances = Arc::new(AtomicU64::new(0));
-    let network = proxied.proxy.clone();
-    let mut disturbing = JoinSet::new();
-    if let Some(proxy) = network.clone() {
-        disturbing.spawn(disturb(proxy, settings.seed, disturbances.clone()));
-    }
-    let lived = stage.live_and_die(&mut account, || {
-        disturbing.abort_all();
-        network.iter().for_each(|proxy| proxy.set(Condition::Open));
-    });
-    lived.await?;
-    account.network = disturbances.load(Ordering::Relaxed);
+    let disturbances = Disturbances::begin(&proxied, &settings.server_faults, settings.seed);
+    stage.live_and_die(&mut account, disturbances).await?;
     account.venue = simulator.report();
     ensure!(
         account.venue.breaches.is_empty(),
@@ -86,6 +82,17 @@ pub(crate) async fn run(settings: &Settings) -> Result<Account> {
     ensure!(account.peak_kib <= MAX_KIB, "a process took {} KiB of memory", account.peak_kib);
     account.found = check::compare(&store, &stage.frames(), &simulator, &instruments).await?;
     Ok(account)
+}
+
+/// Settings under which nothing is too old.
+fn keep_everything(is_server: bool) -> String {
+    let usual =
+        if is_server { onetape::timescale::DEFAULT_SETTINGS } else { onetape::sqlite::DEFAULT_SETTINGS };
+    let line = |line: &str| {
+        let kept = if line.starts_with("retain_for") { "retain_for = \"forever\"" } else { line };
+        format!("{kept}\n")
+    };
+    usual.lines().map(line).collect()
 }
 
 impl Settings {
@@ -103,6 +110,8 @@ struct Stage<'a> {
     store: &'a str,
     simulator: &'a Simulator,
     instruments: &'a [Instrument],
+    /// Where the journal is, if there can be a disk of its own.
+    disk: Option<Disk>,
 }
 
 impl Stage<'_> {
@@ -110,9 +119,9 @@ impl Stage<'_> {
         self.folder.join("frames")
     }
 
-    /// One process after the other, each killed at a moment of market time, the last one ended in order.
-    /// `at_end` is called before that.
-    async fn live_and_die(&self, account: &mut Account, at_end: impl FnOnce()) -> Result<()> {
+    /// One process after the other, each ended at a moment of market time: most are killed, some find their disk full, and
+    /// the last one is ended in order, once nothing is disturbed any more. Some are stopped for a while before.
+    async fn live_and_die(&self, account: &mut Account, disturbances: Disturbances) -> Result<()> {
         let mut rng = Rng::new(self.settings.seed ^ 0xdead);
         let clock = self.simulator.clock();
         let begins = clock.now();
@@ -120,17 +129,37 @@ impl Stage<'_> {
         let mut at = rng.between(10, 40);
         while at < end {
             let mut life = self.begin(account.lives)?;
-            clock.wait_until(begins.plus(at * 1_000_000)).await;
+            let (is_paused, lasting, is_full) = (rng.per_mille(350), rng.between(15, 40), rng.per_mille(250));
+            if is_paused && at + lasting < end {
+                clock.wait_until(begins.plus(at * 1_000_000)).await;
+                at += lasting;
+                life.signal("STOP")?;
+                account.pauses += 1;
+                clock.wait_until(begins.plus(at * 1_000_000)).await;
+                life.signal("CONT")?;
+                at += rng.between(5, 15);
+            }
+            clock.wait_until(begins.plus(at.min(end) * 1_000_000)).await;
             account.peak_kib = account.peak_kib.max(life.peak_kib());
-            life.kill().await?;
-            account.kills += 1;
+            match self.disk.as_ref().filter(|_| is_full) {
+                Some(disk) => {
+                    disk.fill()?;
+                    life.fail().await?;
+                    disk.clear()?;
+                    account.full_disks += 1;
+                }
+                None => {
+                    life.kill().await?;
+                    account.kills += 1;
+                }
+            }
             account.lives += 1;
             account.add(&life.counts());
             at += rng.between(15, 70);
         }
         let mut life = self.begin(account.lives)?;
         self.simulator.ended().await;
-        at_end();
+        account.disturbances = disturbances.end().await?;
         account.peak_kib = account.peak_kib.max(life.peak_kib());
         life.end().await?;
         account.lives += 1;
@@ -143,7 +172,8 @@ impl Stage<'_> {
         let (market_time, machine_time) = (self.simulator.clock().now(), SystemClock::default().now());
         command.arg("work").args(["--seed", &(self.settings.seed * 1_000 + number).to_string()]);
         command.args(["--store", self.store]);
-        command.arg("--journal").arg(self.folder.join("journal")).arg("--frames").arg(self.frames());
+        let journal = self.disk.as_ref().map_or(self.folder, Disk::path).join("journal");
+        command.arg("--journal").arg(journal).arg("--frames").arg(self.frames());
         command.args(["--market-time", &market_time.micros().to_string()]);
         command.args(["--machine-time", &machine_time.micros().to_string()]);
         command.args(["--speed", &self.settings.speed.to_string()]);
@@ -203,6 +233,29 @@ impl Life {
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
+    fn signal(&self, name: &str) -> Result<()> {
+        let id = self.child.id().context("it has ended")?;
+        let status =
+            std::process::Command::new("kill").args([format!("-{name}"), id.to_string()]).status()?;
+        ensure!(status.success(), "a process takes no signal: {status}");
+        Ok(())
+    }
+
+    /// Waits until it ends because its journal cannot be written.
+    async fn fail(&mut self) -> Result<()> {
+        // Waiting would close it, and the process would end in order.
+        let _input = self.child.stdin.take();
+        let status = tokio::time::timeout(NOTICED, self.child.wait()).await;
+        let status = status.context("a process does not notice that the disk of its journal is full")??;
+        (&mut self.hearing).await?;
+        let errors = (&mut self.errors).await?;
+        ensure!(
+            !status.success() && errors.contains("free some space"),
+            "on a full disk, {status}: {errors}"
+        );
+        Ok(())
+    }
+
     /// SIGKILL: nothing of the process gets to run.
     async fn kill(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
@@ -219,54 +272,5 @@ impl Life {
         (&mut self.hearing).await?;
         ensure!(status.success(), "the last process ended with {status}: {}", (&mut self.errors).await?);
         Ok(())
-    }
-}
-
-/// The way to the store: through a proxy where it is a server.
-struct Proxied {
-    url: String,
-    proxy: Option<Arc<Proxy>>,
-}
-
-impl Proxied {
-    async fn new(store: &str) -> Result<Self> {
-        let mut url = Url::parse(store)?;
-        if url.scheme() == "sqlite" {
-            return Ok(Self { url: store.to_owned(), proxy: None });
-        }
-        let server: SocketAddr = format!("127.0.0.1:{}", url.port().unwrap_or(5432)).parse()?;
-        let proxy = Proxy::start(server).await?;
-        url.set_port(Some(proxy.address().port())).ok().context("the URL of a server has a port")?;
-        Ok(Self { url: url.to_string(), proxy: Some(Arc::new(proxy)) })
-    }
-}
-
-/// Disturbs the network every few seconds until it is stopped; counts into `disturbances`.
-async fn disturb(proxy: Arc<Proxy>, seed: u64, disturbances: Arc<AtomicU64>) {
-    let mut rng = Rng::new(seed ^ 0xbad);
-    loop {
-        tokio::time::sleep(Duration::from_millis(rng.between(1_000, 5_000).unsigned_abs())).await;
-        let lasting = Duration::from_millis(rng.between(100, 1_500).unsigned_abs());
-        disturbances.fetch_add(1, Ordering::Relaxed);
-        let condition = match rng.between(0, 5) {
-            0 => {
-                proxy.cut_after(Direction::ToServer, rng.between(0, 50_000).unsigned_abs());
-                continue;
-            }
-            1 => {
-                proxy.cut_after(Direction::ToClient, rng.between(0, 2_000).unsigned_abs());
-                continue;
-            }
-            2 => Condition::Held(Direction::ToClient),
-            3 => Condition::BlackHole,
-            4 => Condition::Delayed(Duration::from_millis(20)),
-            _ => {
-                proxy.cut();
-                Condition::Refused
-            }
-        };
-        proxy.set(condition);
-        tokio::time::sleep(lasting).await;
-        proxy.set(Condition::Open);
     }
 }

@@ -7,7 +7,10 @@
 
 mod account;
 mod check;
+mod clean;
 mod conduct;
+mod disk;
+mod disturb;
 mod worker;
 
 use std::path::PathBuf;
@@ -36,9 +39,13 @@ pub(crate) struct Settings {
     /// How many times as fast as real time
     #[arg(long, default_value_t = 6)]
     speed: u32,
-    /// Where to store: a postgres:// URL of an empty, migrated database; without it a SQLite file
+    /// Where to store: a postgres:// URL of an empty database; without it a SQLite file
     #[arg(long)]
     store: Option<String>,
+    /// Program that disturbs the server: called with `terminate` to end its sessions, and with `restart` to stop it at
+    /// once and start it again
+    #[arg(long, num_args = 1.., allow_hyphen_values = true)]
+    server_faults: Vec<String>,
     /// Leave gaps of trades as they are, and see that the coverage log names them
     #[arg(long)]
     no_repair: bool,
@@ -63,7 +70,8 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            // At once: the end of the runtime would wait for the thread that reads the standard input.
+            std::process::exit(1)
         }
     }
 }

@@ -138,6 +138,13 @@ impl Cluster {
         }
     }
 
+    /// Ends all processes of a running server at once, as a crash does, and starts it again as it was.
+    pub(crate) fn restart_at_once(&self) -> Result<(), Error> {
+        let mut restart = self.postgres("pg_ctl")?;
+        restart.args(["restart", "--mode=immediate", "--wait", "--timeout=120", "--silent"]);
+        run(restart.arg("--log").arg(self.log()).arg("--pgdata").arg(&self.data)).map(drop)
+    }
+
     /// Asks `pg_ctl`, which knows a process id left over from a crash for what it is.
     pub(crate) fn is_running(&self) -> Result<bool, Error> {
         if self.root.as_ref().is_some_and(|root| !root.exists()) {
