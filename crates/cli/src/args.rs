@@ -10,6 +10,8 @@ mod doctor;
 pub(crate) mod export;
 mod formats;
 mod gaps;
+#[cfg(feature = "import")]
+pub(crate) mod import;
 mod maintain;
 mod quarantine;
 mod query;
@@ -58,7 +60,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed (maintain, copy --verify-only: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined.
+Exit codes: 0 done, 1 failed (maintain, copy --verify-only, import verify: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined (import: with files or rows left out).
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT. Without EXCHANGE
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Write a table to Parquet, Arrow or CSV files
     #[cfg(feature = "export")]
     Export(export::ExportArgs),
+    /// Take in the candles of an older system: Parquet, pickle, CSV and JSON files; verified, and reversible
+    #[cfg(feature = "import")]
+    Import(import::ImportArgs),
     /// Look at what was refused, read it again, or drop it
     Quarantine(QuarantineArgs),
     /// Set up, migrate or inspect a store

@@ -9,6 +9,8 @@ pub(crate) mod doctor;
 #[cfg(feature = "export")]
 pub(crate) mod export;
 pub(crate) mod gaps;
+#[cfg(feature = "import")]
+pub(crate) mod import;
 pub(crate) mod maintain;
 pub(crate) mod quarantine;
 pub(crate) mod query;

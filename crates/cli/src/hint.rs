@@ -61,6 +61,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<onetape::ExportError>() {
         return export(error).map(str::to_owned);
     }
+    #[cfg(feature = "import")]
+    if let Some(error) = cause.downcast_ref::<onetape::import::MigrationError>() {
+        return import(error).map(str::to_owned);
+    }
     if let Some(error) = cause.downcast_ref::<LiveError>() {
         return Some(live(error));
     }
@@ -155,6 +159,30 @@ fn export(error: &onetape::ExportError) -> Option<&'static str> {
             Some("give another --out, or see to room and permissions there; --overwrite replaces an export")
         }
         Error::Provider(error) => provider(error),
+        _ => None,
+    }
+}
+
+/// None where the cause below says it better.
+#[cfg(feature = "import")]
+fn import(error: &onetape::import::MigrationError) -> Option<&'static str> {
+    use onetape::import::MigrationError as Error;
+    match error {
+        Error::Origin { .. } => Some("give the folder of the old files, and see that it can be read"),
+        Error::TooManyTables => Some("import a folder below it"),
+        Error::TooManyParts { .. } => Some(
+            "`--quiet 1m=6h` says how long a silence is quiet trade, `--whole-days` that days with a candle are complete, \
+             `--max-parts` allows more",
+        ),
+        Error::NothingToTake { .. } => {
+            Some("`onetape import plan FOLDER` says why; `--mapping FILE` says what tables hold")
+        }
+        Error::UnknownRun { .. } | Error::WhichRun { .. } => Some("`onetape import status` lists the runs"),
+        Error::Other { .. } => Some("give it another --name"),
+        Error::State { .. } => {
+            Some("`onetape import resume`, `rollback` and `run --name NAME` are the ways on")
+        }
+        Error::Stopped => Some("run the command again"),
         _ => None,
     }
 }

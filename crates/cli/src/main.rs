@@ -52,11 +52,16 @@ fn main() -> ExitCode {
 
 fn log(command: &Command) {
     // What is long and has no progress bar, or none here: log lines are the progress.
-    let usual = if matches!(command, Command::Maintain(_) | Command::Copy(_) | Command::Collect(_)) {
-        "info"
-    } else {
-        "warn"
-    };
+    #[cfg(feature = "import")]
+    let is_import = matches!(command, Command::Import(_));
+    #[cfg(not(feature = "import"))]
+    let is_import = false;
+    let usual =
+        if is_import || matches!(command, Command::Maintain(_) | Command::Copy(_) | Command::Collect(_)) {
+            "info"
+        } else {
+            "warn"
+        };
     let filter = EnvFilter::try_from_env("ONETAPE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -83,6 +88,8 @@ async fn run(Cli { config, command }: Cli) -> anyhow::Result<u64> {
         Command::Doctor(args) => commands::doctor::run(args, context()?).await.map(|()| 0),
         #[cfg(feature = "export")]
         Command::Export(args) => commands::export::run(args, context()?).await.map(|()| 0),
+        #[cfg(feature = "import")]
+        Command::Import(args) => commands::import::run(args, context()?).await,
         Command::Copy(args) => commands::copy::run(args, context()?).await.map(|()| 0),
         // These work without settings: it may be those that are wrong.
         Command::Config(args) => commands::config::run(args, config.as_deref()).map(|()| 0),

@@ -93,9 +93,10 @@
 //! | `copy` | copies between stores, proven equal |
 //! | `arrow` | tables and frames as Arrow record batches |
 //! | `export` | Parquet, Arrow and CSV files; compiles zstd |
+//! | `import` | the candles of an older system: Parquet files, pickles, CSV and JSON; compiles Arrow |
 //! | `live` | live feeds of Binance over WebSocket and REST; compiles TLS and HTTP |
 //!
-//! All but the last three are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
+//! All but the last four are on by default. Without any there is the store in memory, and neither C nor a database is compiled.
 //!
 //! Runnable examples are in `examples/` of the repository, what may change between versions in `docs/SEMVER.md`.
 
@@ -113,6 +114,8 @@ mod error;
 mod export;
 mod gaps;
 mod health;
+#[cfg(feature = "import")]
+pub mod import;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod metrics;

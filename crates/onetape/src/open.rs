@@ -192,6 +192,11 @@ impl Onetape {
         self.clock.as_ref()
     }
 
+    #[cfg(feature = "import")]
+    pub(crate) fn shared_clock(&self) -> Arc<dyn WallClock> {
+        self.clock.clone()
+    }
+
     /// Where the data is; its `Display` shows no password.
     pub fn url(&self) -> &StoreUrl {
         &self.url

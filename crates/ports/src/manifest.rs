@@ -90,7 +90,8 @@ pub trait ManifestStore: Display + Debug + Send + Sync + 'static {
     /// - `from_row` MUST be the table's `rows_read`; where that is `to_row` already and the batch was written before, the
     ///   call MUST succeed and change nothing; else it MUST fail with [`Conflict`](crate::StoreErrorKind::Conflict).
     /// - A candle that its part has already MUST be counted as the same where every value that it says is equal
-    ///   ([`ImportedCandle::is_repeated_by`]), and the one that is there stays; else as conflicting: then the policy says which of them stays, and the other one MUST be recorded as
+    ///   ([`ImportedCandle::is_repeated_by`]), and the one that is there stays; else as conflicting: then the policy says which
+    ///   of them stays, and the other one MUST be recorded as
     ///   [`Outvoted`](onetape_domain::manifest::RowRefusal::Outvoted) under the row of the batch, with both values of each
     ///   field that differs.
     /// - No more than [`MAX_REFUSED_ROWS`](onetape_domain::manifest::MAX_REFUSED_ROWS) of a table MUST be kept, the first ones.

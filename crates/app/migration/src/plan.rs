@@ -20,6 +20,7 @@ use crate::batch::candle_of;
 use crate::error::MigrationError;
 use crate::presence::Presence;
 use crate::progress::{Progress, Step, Watcher, fraction};
+use crate::report::is_refusal;
 use crate::settings::PlanOptions;
 
 /// Invalid rows of a table that a plan shows.
@@ -323,4 +324,13 @@ fn unreadable(error: &LegacyError) -> Decision {
         _ => Left::Unreadable,
     };
     leave(why, error)
+}
+
+impl Plan {
+    /// Whether anything would be left out that may be meant to be taken in: a file that cannot be read or is not understood, or a
+    /// row that is no candle.
+    pub fn has_refusals(&self) -> bool {
+        let tables = self.run.tables.iter().zip(&self.found);
+        tables.into_iter().any(|(table, found)| found.invalid > 0 || is_refusal(&table.decision))
+    }
 }

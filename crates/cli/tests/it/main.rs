@@ -13,6 +13,7 @@ mod export;
 mod file;
 mod gaps;
 mod golden;
+mod import;
 mod journaled;
 mod killed;
 mod live;
