@@ -3,6 +3,7 @@
 mod collect;
 mod config;
 mod copy;
+mod cutover;
 mod db;
 mod demo;
 mod doctor;
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use collect::CollectArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use copy::CopyArgs;
+pub(crate) use cutover::{CutoverArgs, CutoverCommand, ShadowArgs};
 pub(crate) use db::{DbArgs, DbCommand, SetupArgs, SourcesArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
@@ -60,7 +62,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed (maintain, copy --verify-only, import verify: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined (import: with files or rows left out).
+Exit codes: 0 done, 1 failed (maintain, copy --verify-only, cutover shadow, import verify: or found differences; doctor: or found errors), 2 wrong usage, 3 done with records quarantined (import: with files or rows left out).
 
 Times are RFC 3339 (2024-08-09T00:00:00Z), a date, or microseconds since 1970; without a zone they are UTC.
 Instruments are EXCHANGE:BASE/QUOTE, as in binance:ETH/USDT; futures are binance:BTC/USDT:USDT. Without EXCHANGE
@@ -95,6 +97,8 @@ pub(crate) enum Command {
     Maintain(MaintainArgs),
     /// Copy instruments from store to store, proven equal; after an interruption it goes on where it was
     Copy(CopyArgs),
+    /// Leave the files of an old system behind: compare them with the store
+    Cutover(CutoverArgs),
     /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
     Doctor(DoctorArgs),
     /// Show the settings and where each comes from, or write a file of them

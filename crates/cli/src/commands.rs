@@ -3,6 +3,7 @@
 pub(crate) mod collect;
 pub(crate) mod config;
 pub(crate) mod copy;
+pub(crate) mod cutover;
 pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;

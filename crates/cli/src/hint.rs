@@ -8,7 +8,7 @@ use onetape::config::ConfigError;
 use onetape::domain::violation::Violations;
 use onetape::exchanges::live::LiveError;
 use onetape::ingestion::IngestError;
-use onetape::ports::{FeedError, StoreError};
+use onetape::ports::{FeedError, LegacyError, LegacyErrorKind, StoreError};
 use onetape::provider::ProviderError;
 use onetape::{CopyError, CopyFailure, OpenError};
 
@@ -44,6 +44,14 @@ pub(crate) fn of(error: &anyhow::Error) -> String {
     error.chain().find_map(known).unwrap_or_else(|| ANYTHING.to_owned())
 }
 
+fn legacy(kind: LegacyErrorKind) -> &'static str {
+    match kind {
+        LegacyErrorKind::Io => "look at the folder: its place, its permissions, and who else writes it",
+        LegacyErrorKind::Damaged => "take the file from a backup, or move it out of the folder",
+        _ => "move the file out of the folder, or write it again with pandas",
+    }
+}
+
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(Hinted { hint, .. }) = cause.downcast_ref() {
         return Some(hint.clone());
@@ -64,6 +72,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     #[cfg(feature = "import")]
     if let Some(error) = cause.downcast_ref::<onetape::import::MigrationError>() {
         return import(error).map(str::to_owned);
+    }
+    if let Some(error) = cause.downcast_ref::<LegacyError>() {
+        return Some(legacy(error.kind()).to_owned());
     }
     if let Some(error) = cause.downcast_ref::<LiveError>() {
         return Some(live(error));

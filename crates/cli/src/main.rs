@@ -81,6 +81,7 @@ async fn run(Cli { config, command }: Cli) -> anyhow::Result<u64> {
         Command::Replay(args) => commands::replay::run(args, context()?).await,
         Command::Query(args) => commands::query::run(args, context()?).await.map(|()| 0),
         Command::Status(args) => commands::status::run(args, context()?).await.map(|()| 0),
+        Command::Cutover(args) => commands::cutover::run(args, context()?).await.map(|()| 0),
         Command::Gaps(args) => commands::gaps::run(args, context()?).await.map(|()| 0),
         Command::Quarantine(args) => commands::quarantine::run(args, context()?).await,
         Command::Db(args) => commands::db::run(args, context()?).await.map(|()| 0),

@@ -10,6 +10,8 @@ mod collect;
 mod error;
 mod file;
 mod keys;
+#[cfg(feature = "legacy")]
+mod legacy;
 mod surroundings;
 mod template;
 mod values;
@@ -127,6 +129,10 @@ impl Config {
         #[cfg(feature = "live")]
         if let Some(journal) = &mut self.values.collect.journal {
             *journal = surroundings::beside(path, journal);
+        }
+        #[cfg(feature = "legacy")]
+        if let Some(folder) = &mut self.values.legacy.folder {
+            *folder = surroundings::beside(path, folder);
         }
         if let (true, Err((name, reason))) = (faults.is_empty(), keys::check(&self.values)) {
             faults.push(Fault { line: self.line(name), reason: format!("{name} {reason}") });
@@ -289,6 +295,12 @@ impl Config {
     #[cfg(feature = "live")]
     pub fn collect(&self) -> &CollectConfig {
         &self.values.collect
+    }
+
+    /// Where the files of an older system are, and which of them are written on.
+    #[cfg(feature = "legacy")]
+    pub fn legacy(&self) -> &crate::legacy::LegacyConfig {
+        &self.values.legacy
     }
 
     /// A builder with these settings.

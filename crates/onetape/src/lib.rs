@@ -116,6 +116,8 @@ mod gaps;
 mod health;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 #[cfg(any(feature = "sqlite", feature = "timescale"))]
 mod maintenance;
 mod metrics;

@@ -7,6 +7,8 @@ pub fn metrics() -> impl Iterator<Item = &'static MetricInfo> {
     let tables = [
         onetape_ingestion::METRICS,
         onetape_provider::METRICS,
+        #[cfg(feature = "legacy")]
+        onetape_migration::METRICS,
         #[cfg(any(feature = "sqlite", feature = "timescale"))]
         crate::maintenance::METRICS,
     ];

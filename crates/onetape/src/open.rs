@@ -188,13 +188,13 @@ impl Onetape {
         self.pipeline.lock().clone()
     }
 
-    pub(crate) fn clock(&self) -> &dyn WallClock {
-        self.clock.as_ref()
-    }
-
-    #[cfg(feature = "import")]
+    #[cfg(any(feature = "import", feature = "legacy"))]
     pub(crate) fn shared_clock(&self) -> Arc<dyn WallClock> {
         self.clock.clone()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn WallClock {
+        self.clock.as_ref()
     }
 
     /// Where the data is; its `Display` shows no password.

@@ -5,6 +5,8 @@ use std::fmt::{self, Debug, Display};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use onetape_domain::candle::Candle;
+use onetape_domain::time::Timestamp;
 use onetape_domain::validator::UncheckedCandle;
 use onetape_domain::violation::Violations;
 
@@ -80,6 +82,34 @@ pub trait LegacySource: Display + Debug + Send + Sync + 'static {
 
     /// The rows of the table at a position, from a row on. The same file MUST give the same rows under the same numbers.
     fn rows(&self, path: &str, table: usize, reading: &LegacyReading, from: u64) -> LegacyRows<'_>;
+}
+
+/// What became of candles that were put into a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LegacyAppended {
+    /// Candles that were not there.
+    pub new: u64,
+    /// Candles that were there with other values.
+    pub replaced: u64,
+    /// Candles that were there as they are.
+    pub same: u64,
+    /// Bytes of the file that was written; 0 where nothing changed.
+    pub bytes: u64,
+}
+
+/// Writes candles on in the layout of the older system. A file holds the candles of one instrument and timeframe, and has
+/// a name without ending, such as `ETHUSDT_1m`.
+#[async_trait]
+pub trait LegacySink: Display + Debug + Send + Sync + 'static {
+    /// The greatest open time in a file; none where it holds no candle or is not there.
+    async fn last(&self, name: &str) -> Result<Option<Timestamp>, LegacyError>;
+
+    /// Puts candles into a file, in any order; of several of one open time the last one counts.
+    ///
+    /// - A candle that is there with other values MUST be replaced; where nothing differs, nothing MUST be written.
+    /// - Whoever reads the file meanwhile, after a crash, or after the call was given up, MUST find it as it was or as it is
+    ///   to be.
+    async fn append(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError>;
 }
 
 /// What kind of failure it was; it decides what a caller says and does next.

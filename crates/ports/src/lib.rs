@@ -32,8 +32,8 @@ pub use journal::{
     JournalRecord, JournalRecovery,
 };
 pub use legacy::{
-    LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyReading, LegacyRow, LegacyRows,
-    LegacySource, LegacyTable,
+    LegacyAppended, LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyReading, LegacyRow,
+    LegacyRows, LegacySink, LegacySource, LegacyTable,
 };
 pub use manifest::{ImportBatch, ManifestStore, OnConflict, SourcedCandle, differences};
 pub use metric::{MetricInfo, MetricKind};

@@ -201,7 +201,7 @@ fn list(folder: &Path, path: &str, depth: usize, files: &mut Vec<LegacyEntry>) -
 }
 
 /// Does blocking work on a thread for it. The work can ask whether the caller has given it up.
-async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     place: String,
     work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, LegacyError> + Send + 'static,
 ) -> Result<T, LegacyError> {

@@ -29,4 +29,4 @@ pub use cache::{LegacyCache, MAX_FILES, MAX_FOLDER_DEPTH};
 pub use error::{LegacyError, LegacyErrorKind};
 pub use file::LegacyFile;
 pub use layout::{CandleLayout, NumberUnit};
-pub use writer::{Appended, LegacyWriter};
+pub use writer::LegacyWriter;

@@ -1,9 +1,9 @@
 //! Writes candles into the layout of the old system: one Parquet file an instrument and timeframe, as pandas makes it.
 //!
-//! [`LegacyWriter::append`] gives a file new rows, and candles that were corrected their new values. Parquet files cannot
+//! [`LegacyWriter::put`] gives a file new rows, and candles that were corrected their new values. Parquet files cannot
 //! be written on. A new file is made beside the old one and put in its place by a rename: of the old one only the row
 //! groups in which something changes are decoded, all others are copied as bytes. The cost of a call is that of copying the
-//! file once, and the caller says how often that may be ([`Appended::bytes`]).
+//! file once, and the caller says how often that may be ([`LegacyAppended::bytes`]).
 //!
 //! A file that is there keeps its columns, their types, its index and its codecs. What the old layout loses stays lost:
 //! prices and sizes are the floats nearest to the decimals, and volumes of takers have no column.
@@ -12,11 +12,17 @@ mod merge;
 mod replace;
 mod table;
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use onetape_domain::candle::Candle;
+use onetape_domain::time::Timestamp;
+use onetape_ports::{LegacyAppended, LegacySink};
 
+use crate::cache::aside;
 use crate::error::{LegacyError, LegacyErrorKind};
 use crate::parquet::ParquetFile;
 
@@ -28,24 +34,12 @@ pub const MAX_CANDLES: usize = 100_000;
 /// Most attempts where somebody else writes the file meanwhile.
 const MAX_ATTEMPTS: usize = 5;
 
-/// What a call did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Appended {
-    /// Candles that were not there.
-    pub new: u64,
-    /// Candles that were there with other values.
-    pub replaced: u64,
-    /// Candles that were there as they are.
-    pub same: u64,
-    /// Bytes of the file that was written; 0 where nothing changed.
-    pub bytes: u64,
-}
-
 /// A folder of the old layout, with this process as its one writer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LegacyWriter {
     folder: PathBuf,
-    _lock: File,
+    /// One file is written at a time.
+    lock: Arc<Mutex<File>>,
 }
 
 impl LegacyWriter {
@@ -57,7 +51,7 @@ impl LegacyWriter {
     pub fn open(folder: &Path) -> Result<Self, LegacyError> {
         let lock = replace::lock(folder)?;
         replace::clean(folder)?;
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), lock: Arc::new(Mutex::new(lock)) })
     }
 
     /// The folder.
@@ -78,11 +72,11 @@ impl LegacyWriter {
     /// # Errors
     /// For a file that cannot be read or written, whose columns are not those of candles, or of types that are not
     /// written; the file is then as it was. More than [`MAX_CANDLES`] are refused.
-    pub fn append(&self, name: &str, candles: &[Candle]) -> Result<Appended, LegacyError> {
+    pub fn put(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
         let path = self.path(name);
         let place = path.display().to_string();
-        let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if name.is_empty() || name.starts_with('.') || !name.bytes().all(is_name) {
+        let is_name = |c: char| !c.is_control() && !matches!(c, '/' | '\\');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_name) {
             return Err(LegacyError::new(
                 LegacyErrorKind::Unsupported,
                 place,
@@ -94,8 +88,10 @@ impl LegacyWriter {
             return Err(LegacyError::new(LegacyErrorKind::Limit, place, message));
         }
         if candles.is_empty() {
-            return Ok(Appended::default());
+            return Ok(LegacyAppended::default());
         }
+        // Nothing is left half done by whoever panicked with it.
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MAX_ATTEMPTS {
             let before = replace::version(&path)?;
             let old = if before.is_some() { Some(ParquetFile::open(&path)?) } else { None };
@@ -115,8 +111,36 @@ impl LegacyWriter {
         Err(LegacyError::new(LegacyErrorKind::Io, place, message))
     }
 
-    /// Whether there is a file of a name.
-    pub fn has(&self, name: &str) -> bool {
-        fs::symlink_metadata(self.path(name)).is_ok()
+    /// The greatest open time in the file of a name; none where it has no rows or is not there.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn greatest(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
+        let path = self.path(name);
+        if replace::version(&path)?.is_none() {
+            return Ok(None);
+        }
+        let place = path.display().to_string();
+        let file = ParquetFile::open(&path)?;
+        table::Table::of(Some(&file), &place)?.greatest(&file, &place)
+    }
+}
+
+impl fmt::Display for LegacyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "legacy files written in {}", self.folder.display())
+    }
+}
+
+#[async_trait]
+impl LegacySink for LegacyWriter {
+    async fn last(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
+        let (writer, name) = (self.clone(), name.to_owned());
+        aside(self.to_string(), move |_| writer.greatest(&name)).await
+    }
+
+    async fn append(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
+        let (writer, name, candles) = (self.clone(), name.to_owned(), candles.to_vec());
+        aside(self.to_string(), move |_| writer.put(&name, &candles)).await
     }
 }

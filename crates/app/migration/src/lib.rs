@@ -8,13 +8,18 @@
 //! An import of a store speaks of a stretch of time: a period in it without a candle had no trade. Old files have holes of which
 //! nobody knows what they mean, so the candles of an instrument and a timeframe become as many imports as they have stretches
 //! without one: the *parts* of a run. [`HolePolicy`] says what is a hole.
+//!
+//! While both systems run, a [`DualWriter`] keeps the old files up to date from the store, and [`shadow`](fn@shadow) compares what
+//! they say with what the store answers.
 
 #![warn(missing_docs)]
 
 mod batch;
 mod compare;
+mod dual;
 mod error;
 mod manager;
+mod metrics;
 mod names;
 mod plan;
 mod presence;
@@ -24,13 +29,16 @@ mod report;
 mod retry;
 mod run;
 mod settings;
+mod shadow;
 mod survey;
 mod table;
 mod verification;
 mod verify;
 
+pub use dual::{DualOptions, DualStatus, DualWriter, legacy_name};
 pub use error::MigrationError;
 pub use manager::DataMigrationManager;
+pub use metrics::METRICS;
 pub use names::{
     MAX_MAPPING_BYTES, MAX_NAMES, MAX_PATH_BYTES, MappedTable, Mapping, Naming, Pattern, Unclear,
 };
@@ -38,6 +46,9 @@ pub use plan::{Found, Plan, Problem, plan};
 pub use progress::{Progress, Step, Watcher};
 pub use report::{FailedTable, PartReport, RemovalReport, RunReport, TableReport};
 pub use settings::{ConflictPolicy, HolePolicy, PlanOptions, QuietRuns, Settings};
+pub use shadow::{
+    Divergence, MAX_SHOWN, Reads, ReadsError, ShadowError, ShadowFile, ShadowReport, ShadowTarget, shadow,
+};
 pub use survey::{FLAT_RUN, OUTLIER_PERCENT, Places, Survey};
 pub use table::BATCH_ROWS;
 pub use verification::{CandlesCheck, Difference, MAX_DIFFERENCES, Verification};

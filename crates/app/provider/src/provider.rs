@@ -15,7 +15,7 @@ use onetape_domain::frame::{
     candle_section,
 };
 use onetape_domain::indicator::MAX_WINDOW;
-use onetape_domain::instrument::Instrument;
+use onetape_domain::instrument::{Exchange, Instrument};
 use onetape_domain::quality::{Quality, Tier};
 use onetape_domain::time::{SECOND, Timeframe, Timestamp};
 use onetape_ports::{
@@ -109,6 +109,11 @@ impl UnifiedDataProvider {
     /// Counters of the cache, where there is one.
     pub fn cache_statistics(&self) -> Option<CacheStatistics> {
         self.cache.as_ref().map(|cache| cache.statistics())
+    }
+
+    /// The venue of a symbol that names none.
+    pub fn default_exchange(&self) -> &Exchange {
+        &self.config.default_exchange
     }
 
     /// Parses a symbol: `binance:BTC/USDT`, or a bare one at the default venue.

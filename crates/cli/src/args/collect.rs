@@ -26,6 +26,9 @@ pub(crate) struct CollectArgs {
     /// Write everything that comes into this folder too, as tapes that `onetape replay` reads
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
+    /// Write closed candles into the Parquet files of an old system in this folder too, as in ETHUSDT_1m.parquet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) legacy: Option<PathBuf>,
     /// Serve metrics and health meanwhile: a port of the loopback interface, or ADDRESS:PORT
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = parse_listener)]
     pub(crate) metrics: Option<std::net::SocketAddr>,

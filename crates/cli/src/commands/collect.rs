@@ -12,11 +12,13 @@ use anyhow::{Context as _, anyhow};
 use onetape::config::CollectConfig;
 use onetape::exchanges::live::{ApiKey, BinanceHistory, LiveControl, LiveError, LiveFeed, market_of};
 use onetape::ingestion::{IngestError, RepairOptions};
+use onetape::legacy::DualWriter;
 use onetape::prelude::*;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::status::Status;
 use crate::args::CollectArgs;
+use crate::commands::cutover;
 use crate::context::Context;
 use crate::hint::hinted;
 
@@ -31,6 +33,9 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
     if let Some(folder) = &args.journal {
         context.config.set("collect.journal", &folder.display().to_string(), "--journal")?;
     }
+    if let Some(folder) = &args.legacy {
+        context.config.set("legacy.folder", &folder.display().to_string(), "--legacy")?;
+    }
     let markets = instruments(&args, &context)?;
     let probe = probe::serve(args.metrics).await?;
     let mut config = context.config.collect().clone();
@@ -41,8 +46,10 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
     let history = BinanceHistory::new(&config.markets, api_key().as_ref())?;
     let tape = Arc::new(open_store(&context, &config).await?);
     probe.watch(tape.clone());
+    let dual = Dual::start(&context, &tape)?;
     let status = Status::start(controls.clone(), args.json);
     let ended = collect(&tape, feeds, &controls, &history, &config, args.period, status).await;
+    dual.finish(&tape, &context, config.stop_within).await;
     let closed = tape.close(config.stop_within).await;
     let seconds = ended?;
     let ingested = closed.context("not everything could be stored in time")?.unwrap_or_default();
@@ -53,6 +60,32 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
         return Err(hinted(error, "see to the folder of --record: its place and its permissions"));
     }
     Ok(ingested.quarantined)
+}
+
+/// Writes the files of an old system meanwhile, where a folder is set.
+struct Dual(Option<(Arc<DualWriter>, JoinHandle<()>)>);
+
+impl Dual {
+    fn start(context: &Context, tape: &Onetape) -> anyhow::Result<Self> {
+        let writer = cutover::dual_writer(context, tape)?;
+        Ok(Self(writer.map(|writer| {
+            let passing = writer.clone();
+            (writer, tokio::spawn(async move { passing.run().await }))
+        })))
+    }
+
+    /// Writes what is stored by now. What there is no time for, the next run finds in the store.
+    async fn finish(self, tape: &Onetape, context: &Context, within: Duration) {
+        let Some((writer, passing)) = self.0 else { return };
+        passing.abort();
+        let last = async {
+            // What the store does not take is told when it is closed.
+            let _ = tape.ingestion().flush().await;
+            writer.pass(true).await
+        };
+        let status = tokio::time::timeout(within, last).await.unwrap_or_else(|_| writer.status());
+        cutover::tell(&status, context.config.legacy().folder.as_deref());
+    }
 }
 
 /// What is to be collected, by market.

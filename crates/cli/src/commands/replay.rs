@@ -12,6 +12,7 @@ use onetape::ports::{Feed, FeedError, FeedEvent};
 use onetape::prelude::*;
 
 use crate::args::{ExchangeName, ReplayArgs, TapeArgs};
+use crate::commands::cutover;
 use crate::context::Context;
 use crate::hint::hinted;
 use crate::output::{say, summary};
@@ -28,10 +29,17 @@ pub(crate) async fn run(args: ReplayArgs, context: Context) -> anyhow::Result<u6
     if let Some(rows) = args.batch_size {
         context.config.set("pipeline.batch_size", &rows.to_string(), "--batch-size")?;
     }
+    if let Some(folder) = &args.legacy {
+        context.config.set("legacy.folder", &folder.display().to_string(), "--legacy")?;
+    }
     context.config = context.config.with_default_batch_size(BATCH_SIZE);
     let mut feed = open(args.files, &args.tape, &context.config, args.json)?;
     let tape = context.open_to_write().await?;
+    let dual = cutover::dual_writer(&context, &tape)?;
     let result = ingest(&tape, &mut feed).await;
+    if let Some(dual) = dual {
+        cutover::tell(&dual.pass(true).await, context.config.legacy().folder.as_deref());
+    }
     // So that a file is one file again.
     tape.store().close().await;
     let lines = feed.inner.stats();

@@ -3,6 +3,7 @@ mod bad_input;
 mod collect;
 mod config;
 mod copy;
+mod cutover;
 mod default_store;
 mod delayed;
 mod demo;

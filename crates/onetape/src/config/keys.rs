@@ -26,6 +26,8 @@ pub(super) struct Values {
     pub(super) lateness: Option<Duration>,
     #[cfg(feature = "live")]
     pub(super) collect: CollectConfig,
+    #[cfg(feature = "legacy")]
+    pub(super) legacy: crate::legacy::LegacyConfig,
 }
 
 impl Values {
@@ -41,6 +43,8 @@ impl Values {
             lateness: None,
             #[cfg(feature = "live")]
             collect: CollectConfig::defaults(),
+            #[cfg(feature = "legacy")]
+            legacy: crate::legacy::LegacyConfig::default(),
         }
     }
 }
@@ -75,8 +79,7 @@ impl Key {
 
     /// Whether a file writes its value without quotes.
     pub(super) fn is_number(&self) -> bool {
-        let mut values = Values::defaults();
-        (self.set)(&mut values, "5s").is_err() && (self.set)(&mut values, "5").is_ok()
+        ["5", "5s"].map(|text| (self.set)(&mut Values::defaults(), text).is_ok()) == [true, false]
     }
 }
 
@@ -291,6 +294,12 @@ pub(super) const KEYS: &[Key] = &[
         },
         show: |values| values.lateness.map(shown).unwrap_or_default(),
     },
+    #[cfg(feature = "legacy")]
+    super::legacy::FOLDER,
+    #[cfg(feature = "legacy")]
+    super::legacy::TIMEFRAMES,
+    #[cfg(feature = "legacy")]
+    super::legacy::INTERVAL,
     #[cfg(feature = "live")]
     Key {
         name: "collect.instruments",

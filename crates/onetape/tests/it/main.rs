@@ -9,6 +9,8 @@ mod cut;
 mod exports;
 mod imports;
 mod indicators;
+#[cfg(feature = "legacy")]
+mod legacy;
 #[cfg(feature = "timescale")]
 mod model;
 #[cfg(feature = "journal")]

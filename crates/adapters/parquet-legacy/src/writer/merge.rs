@@ -9,6 +9,7 @@ use arrow_array::{RecordBatch, UInt32Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use onetape_domain::candle::Candle;
+use onetape_ports::LegacyAppended;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnCloseResult;
@@ -16,7 +17,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::Appended;
 use super::table::Table;
 use crate::error::{LegacyError, LegacyErrorKind};
 use crate::parquet::ParquetFile;
@@ -36,11 +36,11 @@ pub(super) struct Plan {
     losing: BTreeSet<usize>,
     /// Candles that are replaced.
     replaced: BTreeSet<i64>,
-    counts: Appended,
+    counts: LegacyAppended,
 }
 
 impl Plan {
-    pub(super) fn counts(&self) -> Appended {
+    pub(super) fn counts(&self) -> LegacyAppended {
         self.counts
     }
 
@@ -98,7 +98,7 @@ pub(super) fn plan(table: &Table<'_>, candles: &[Candle], place: &str) -> Result
         given: BTreeMap::new(),
         losing: BTreeSet::new(),
         replaced: BTreeSet::new(),
-        counts: Appended::default(),
+        counts: LegacyAppended::default(),
         times,
     };
     for (at, time) in plan.times.iter().enumerate() {

@@ -198,6 +198,30 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The greatest time of a file.
+    pub(super) fn greatest(&self, file: &ParquetFile, place: &str) -> Result<Option<Timestamp>, LegacyError> {
+        let mut greatest = None;
+        for (group, described) in file.metadata().row_groups().iter().enumerate() {
+            let own = match self.range(described) {
+                Some((_, most)) => Some(most),
+                None if described.num_rows() == 0 => None,
+                None => {
+                    file.check_all()?;
+                    self.times(&self.read(file, group, place)?).into_iter().flatten().max()
+                }
+            };
+            greatest = greatest.max(own);
+        }
+        Ok(greatest.map(|time| {
+            Timestamp::from_micros(match self.unit {
+                TimeUnit::Second => time.saturating_mul(1_000_000),
+                TimeUnit::Millisecond => time.saturating_mul(1_000),
+                TimeUnit::Microsecond => time,
+                TimeUnit::Nanosecond => time.div_euclid(1_000),
+            })
+        }))
+    }
+
     /// The rows of a row group.
     pub(super) fn read(
         &self,

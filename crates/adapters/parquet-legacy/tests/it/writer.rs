@@ -10,7 +10,8 @@ use onetape_domain::candle::{Candle, Ohlcv};
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::validator::{DataValidator, RawCandle};
 use onetape_parquet_legacy::writer::GROUP_ROWS;
-use onetape_parquet_legacy::{Appended, LegacyErrorKind, LegacyWriter};
+use onetape_parquet_legacy::{LegacyErrorKind, LegacyWriter};
+use onetape_ports::LegacyAppended;
 use onetape_testkit::data;
 use onetape_testkit::python::python;
 use proptest::prelude::*;
@@ -96,10 +97,12 @@ fn a_file_begun_here_is_what_pandas_would_have_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let writer = LegacyWriter::open(folder.path()).expect("a writer");
     let candles: Vec<Candle> = (0..10).map(|second| candle(second, 0)).collect();
-    let done = writer.append("ETHUSDT_1s", &candles[..4]).expect("written");
+    let done = writer.put("ETHUSDT_1s", &candles[..4]).expect("written");
     assert_eq!((done.new, done.replaced, done.same), (4, 0, 0));
-    writer.append("ETHUSDT_1s", &candles[4..]).expect("written");
+    writer.put("ETHUSDT_1s", &candles[4..]).expect("written");
     let expected: Vec<_> = candles.iter().map(written).collect();
+    assert_eq!(writer.greatest("ETHUSDT_1s").expect("a time"), Some(candles[9].open_time()));
+    assert_eq!(writer.greatest("none").expect("no file"), None);
     let path = writer.path("ETHUSDT_1s");
     assert_eq!(read(&path, Timeframe::S1), expected);
     let Some(said) = pandas(&[path]) else { return };
@@ -130,7 +133,7 @@ fn files_of_either_pandas_keep_their_form_and_their_rows() {
             fs::copy(&path, ours.join(format!("{name}.parquet"))).expect("copied");
             // Later than any row, and on every grid.
             let days = [20_500, 20_501].map(|day| candle(day * 86_400 - START, 1));
-            match writer.append(&name, &days) {
+            match writer.put(&name, &days) {
                 Ok(done) => assert_eq!((done.new, done.replaced, done.same), (2, 0, 0), "{version} {name}"),
                 Err(error) => {
                     assert_eq!(error.kind(), LegacyErrorKind::Unsupported, "{error}");
@@ -173,10 +176,10 @@ fn a_corrected_candle_takes_the_place_of_its_row_and_the_same_again_changes_noth
     let mut candles: Vec<Candle> =
         (0..count).filter(|second| *second != 50).map(|second| candle(second, 0)).collect();
     for part in candles.chunks(70_000) {
-        writer.append("ETHUSDT_1s", part).expect("written");
+        writer.put("ETHUSDT_1s", part).expect("written");
     }
     let changes = [candle(7, 1), candle(count, 0), candle(50, 0), candle(8, 0)];
-    let done = writer.append("ETHUSDT_1s", &changes).expect("written");
+    let done = writer.put("ETHUSDT_1s", &changes).expect("written");
     assert_eq!((done.new, done.replaced, done.same), (2, 1, 1));
     candles[7] = candle(7, 1);
     candles.insert(50, candle(50, 0));
@@ -184,8 +187,8 @@ fn a_corrected_candle_takes_the_place_of_its_row_and_the_same_again_changes_noth
     let expected: Vec<_> = candles.iter().map(written).collect();
     assert_eq!(read(&path, Timeframe::S1), expected);
     let bytes = fs::read(&path).expect("bytes");
-    let again = writer.append("ETHUSDT_1s", &changes).expect("nothing to do");
-    assert_eq!(again, Appended { same: 4, ..Appended::default() });
+    let again = writer.put("ETHUSDT_1s", &changes).expect("nothing to do");
+    assert_eq!(again, LegacyAppended { same: 4, ..LegacyAppended::default() });
     assert_eq!(fs::read(&path).expect("bytes"), bytes);
 }
 
@@ -202,7 +205,7 @@ proptest! {
         for call in calls {
             let candles: Vec<Candle> = call.into_iter().map(|(second, variant)| candle(second, variant)).collect();
             let last: BTreeMap<Timestamp, Candle> = candles.iter().map(|candle| (candle.open_time(), *candle)).collect();
-            let done = writer.append("ETHUSDT_1s", &candles).expect("written");
+            let done = writer.put("ETHUSDT_1s", &candles).expect("written");
             let (mut new, mut replaced, mut same) = (0, 0, 0);
             for (time, candle) in last {
                 match model.insert(time, candle) {
@@ -233,7 +236,7 @@ fn doubled_rows_of_an_unsorted_file_become_the_one_that_counts() {
             old.iter().position(|a| old.iter().filter(|b| b.open_time() == a.open_time()).count() > 1);
         let changed = old[doubled.unwrap_or(100)].open_time();
         let candle = candle(changed.micros() / 1_000_000 - START, 5);
-        let done = writer.append(kind, &[candle]).expect("written");
+        let done = writer.put(kind, &[candle]).expect("written");
         assert_eq!((done.new, done.replaced, done.same), (0, 1, 0), "{kind}");
         let new = read(&path, Timeframe::S1);
         assert_eq!(new.len(), rows, "{kind}");
@@ -252,17 +255,17 @@ fn what_cannot_be_written_is_left_as_it_is() {
     assert!(error.to_string().contains("another process writes"), "{error}");
     let candles = [candle(0, 0)];
     for (name, kind) in [("", LegacyErrorKind::Unsupported), ("../x", LegacyErrorKind::Unsupported)] {
-        assert_eq!(writer.append(name, &candles).expect_err(name).kind(), kind);
+        assert_eq!(writer.put(name, &candles).expect_err(name).kind(), kind);
     }
     fs::write(writer.path("cut"), "PAR1 and no end").expect("written");
-    assert_eq!(writer.append("cut", &candles).expect_err("damaged").kind(), LegacyErrorKind::Damaged);
+    assert_eq!(writer.put("cut", &candles).expect_err("damaged").kind(), LegacyErrorKind::Damaged);
     assert_eq!(fs::read(writer.path("cut")).expect("bytes"), b"PAR1 and no end");
     let many = vec![candle(0, 0); onetape_parquet_legacy::writer::MAX_CANDLES + 1];
-    assert_eq!(writer.append("many", &many).expect_err("too many").kind(), LegacyErrorKind::Limit);
+    assert_eq!(writer.put("many", &many).expect_err("too many").kind(), LegacyErrorKind::Limit);
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(writer.path("cut"), writer.path("link")).expect("linked");
-        assert_eq!(writer.append("link", &candles).expect_err("a link").kind(), LegacyErrorKind::Unsupported);
+        assert_eq!(writer.put("link", &candles).expect_err("a link").kind(), LegacyErrorKind::Unsupported);
     }
 }
 
@@ -273,10 +276,13 @@ const FOLDER: &str = "ONETAPE_TEST_LEGACY_FOLDER";
 fn a_kill_leaves_the_file_as_it_was_or_as_it_was_to_be() {
     if let Ok(folder) = std::env::var(FOLDER) {
         let writer = LegacyWriter::open(Path::new(&folder)).expect("a writer");
-        let from =
-            if writer.has("ETHUSDT_1s") { sound(&writer.path("ETHUSDT_1s"), Timeframe::S1).len() } else { 0 };
+        let from = if writer.path("ETHUSDT_1s").exists() {
+            sound(&writer.path("ETHUSDT_1s"), Timeframe::S1).len()
+        } else {
+            0
+        };
         for second in i64::try_from(from).expect("a number").. {
-            writer.append("ETHUSDT_1s", &[candle(second, 0)]).expect("written");
+            writer.put("ETHUSDT_1s", &[candle(second, 0)]).expect("written");
             println!("acknowledged {}", second + 1);
         }
     }

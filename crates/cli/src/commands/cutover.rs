@@ -1,0 +1,125 @@
+//! `onetape cutover`: from the files of an old system to the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use onetape::legacy::{DualStatus, DualWriter, ShadowFile, ShadowReport};
+use onetape::prelude::*;
+
+use crate::args::{CutoverArgs, CutoverCommand, ShadowArgs};
+use crate::context::Context;
+use crate::hint::hinted;
+use crate::output::grid::Grid;
+use crate::output::quantities::count;
+use crate::output::say;
+
+/// What writes the files of the old system, where a folder is set.
+pub(crate) fn dual_writer(context: &Context, tape: &Onetape) -> anyhow::Result<Option<Arc<DualWriter>>> {
+    let legacy = context.config.legacy();
+    let Some(folder) = &legacy.folder else { return Ok(None) };
+    Ok(Some(Arc::new(tape.dual_writer(folder, legacy)?)))
+}
+
+/// Says what was written, and logs which files are behind.
+pub(crate) fn tell(status: &DualStatus, folder: Option<&Path>) {
+    let DualStatus { new, replaced, bytes, failures, failing } = status;
+    let folder = folder.map(|folder| folder.display().to_string());
+    tracing::info!(
+        folder,
+        new,
+        replaced,
+        bytes,
+        failures,
+        behind = failing.len(),
+        "old files were written on"
+    );
+}
+
+pub(crate) async fn run(args: CutoverArgs, context: Context) -> anyhow::Result<()> {
+    match args.command {
+        CutoverCommand::Shadow(args) => shadow(args, context).await,
+    }
+}
+
+async fn shadow(args: ShadowArgs, context: Context) -> anyhow::Result<()> {
+    let context = context.with_store(&args.store)?;
+    let legacy = context.config.legacy();
+    let folder: PathBuf = args.folder.or_else(|| legacy.folder.clone()).ok_or_else(|| {
+        hinted(anyhow!("no folder of old files is named"), "name it, or set legacy.folder in the config file")
+    })?;
+    let range = match (args.from, args.to) {
+        (None, None) => None,
+        (from, to) => {
+            let (from, to) = (from.unwrap_or(Timestamp::EARLIEST), to.unwrap_or(Timestamp::LATEST));
+            Some(TimeRange::try_new(from, to).context("--from and --to give no range")?)
+        }
+    };
+    let tape = context.open_to_read().await?;
+    let report = tape.shadow(&folder, &legacy.timeframes, range).await?;
+    if report.files.is_empty() {
+        let error = anyhow!("{} has no file of an instrument in the store", folder.display());
+        return Err(hinted(
+            error,
+            "files are named as in ETHUSDT_1m.parquet; `onetape status` lists the instruments",
+        ));
+    }
+    if args.json {
+        say!("{}", onetape::domain::canonical::to_string(&report)?)?;
+    } else {
+        print(&report)?;
+    }
+    if report.diverging() > 0 {
+        let error = anyhow!("files and store differ {} times", count(report.diverging()));
+        return Err(hinted(
+            error,
+            "where the store is right, `onetape collect` or `onetape replay` with --legacy writes corrections of the last day; \
+             what the store lacks has to be imported",
+        ));
+    }
+    Ok(())
+}
+
+fn print(report: &ShadowReport) -> std::io::Result<()> {
+    let mut grid = Grid::new(&[
+        "file",
+        "rows",
+        "equal",
+        "different",
+        "not in store",
+        "not in file",
+        "unreadable",
+        "behind",
+    ]);
+    for file in &report.files {
+        let ShadowFile {
+            path,
+            compared,
+            equal,
+            different,
+            not_in_store,
+            not_in_file,
+            unreadable,
+            behind,
+            ..
+        } = file;
+        let numbers = [compared, equal, different, not_in_store, not_in_file, unreadable, behind];
+        let numbers = numbers.map(|number| count(*number));
+        grid.row([path.clone()].into_iter().chain(numbers));
+    }
+    grid.print()?;
+    for file in &report.files {
+        for found in &file.divergences {
+            let row = found.row.map_or("no row".to_owned(), |row| format!("row {row}"));
+            let time = found.open_time.map_or(String::new(), |time| format!(" ({time})"));
+            say!(
+                "{} {row}{time}: {} is {} in the file, {} in the store",
+                file.path,
+                found.field,
+                found.legacy,
+                found.store
+            )?;
+        }
+    }
+    say!("{} rows compared, {} divergences", count(report.compared()), count(report.diverging()))
+}

@@ -1,0 +1,98 @@
+//! Dual write: files of an old system that follow the store, through corrections, failures and restarts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use onetape::domain::venue::VenueRules;
+use onetape::legacy::{DualOptions, DualWriter, LegacyConfig, LegacyWriter, ShadowReport};
+use onetape::memory::SystemClock;
+use onetape::ports::{LegacyAppended, LegacyError, LegacyErrorKind, LegacySink};
+use onetape::prelude::*;
+use onetape_testkit::generator::Market as SimulatedMarket;
+use onetape_testkit::generator::faults::late_trades;
+
+use crate::support::instrument;
+
+/// A folder that cannot be written while it is told so, and whose acknowledgements get lost then.
+#[derive(Debug)]
+struct Failing {
+    inner: LegacyWriter,
+    fails: AtomicBool,
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl LegacySink for Failing {
+    async fn last(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
+        self.inner.last(name).await
+    }
+
+    async fn append(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
+        let done = self.inner.append(name, candles).await?;
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(LegacyError::new(LegacyErrorKind::Io, name, "the disk is full"));
+        }
+        Ok(done)
+    }
+}
+
+async fn compared(tape: &Onetape, folder: &std::path::Path) -> ShadowReport {
+    tape.shadow(folder, &Timeframe::ALL, None).await.expect("compared")
+}
+
+#[tokio::test]
+async fn old_files_follow_the_store_through_corrections_failures_and_restarts() {
+    let tape = Onetape::open("memory:").await.expect("a store");
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = LegacyWriter::open(folder.path()).expect("a writer");
+    let sink = Arc::new(Failing { inner, fails: AtomicBool::new(false) });
+    let options = DualOptions::new("binance".parse().expect("an exchange"));
+    let begin = || {
+        let clock = Arc::new(SystemClock::default());
+        DualWriter::new(tape.store().clone(), sink.clone(), clock, options.clone())
+    };
+    let market = SimulatedMarket { seconds: 400, ..SimulatedMarket::new(instrument(), 11) };
+    let messages = late_trades(market.messages(), 11, 100, 4_000);
+    let pipeline = tape.ingestion();
+    let mut dual = begin();
+    let (mut replaced, mut failures) = (0, 0);
+    for (at, part) in messages.chunks(messages.len().div_ceil(12)).enumerate() {
+        for message in part {
+            pipeline.ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
+        }
+        pipeline.flush().await.expect("stored");
+        sink.fails.store(at % 4 == 2, Ordering::Relaxed);
+        let status = dual.pass(true).await;
+        assert_eq!(status.failing.is_empty(), at % 4 != 2, "{status:?}");
+        if at % 4 == 3 {
+            let report = compared(&tape, folder.path()).await;
+            assert_eq!(
+                (report.diverging(), report.files.iter().map(|file| file.behind).sum::<u64>()),
+                (0, 0)
+            );
+            (replaced, failures) = (replaced + status.replaced, failures + status.failures);
+            dual = begin();
+        }
+    }
+    assert!(replaced > 0 && failures > 0, "{replaced} corrections, {failures} failures");
+    let report = compared(&tape, folder.path()).await;
+    assert!(report.compared() > 300, "{report:?}");
+    assert_eq!(report.diverging(), 0, "{report:?}");
+    assert_eq!(dual.pass(true).await.bytes, 0, "nothing is written where nothing is new");
+}
+
+#[tokio::test]
+async fn one_process_writes_a_folder() {
+    let tape = Onetape::open("memory:").await.expect("a store");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = LegacyConfig::default();
+    let _dual = tape.dual_writer(folder.path(), &config).expect("a writer");
+    let error = tape.dual_writer(folder.path(), &config).expect_err("a second one");
+    assert!(error.to_string().contains("another process writes"), "{error}");
+}
