@@ -13,7 +13,7 @@ use arrow_array::{
     PrimitiveArray, StringArray, UInt64Array,
 };
 use arrow_schema::DataType;
-use onetape_domain::decimal::{Decimal, MAX_DECIMALS, parse_exact};
+use onetape_domain::decimal::{Decimal, MAX_DECIMALS, check_limits, parse_exact};
 use onetape_domain::violation::Violations;
 
 /// Most zeros that an exponent of text may stand for.
@@ -224,7 +224,8 @@ impl Digits {
                 .checked_pow(zeros)
                 .and_then(|power| i128::from(digits).checked_mul(power))
                 .and_then(|digits| Decimal::try_from_i128_with_scale(digits, 0).ok())
-                .ok_or_else(|| Violations::one(field, value, "must be a decimal of at most 28 digits")),
+                .ok_or_else(|| Violations::one(field, value, "must be a decimal of at most 28 digits"))
+                .and_then(|decimal| check_limits(field, decimal)),
         }
     }
 }
@@ -358,6 +359,11 @@ mod tests {
                 Ok(printed) => prop_assert_eq!(own, Ok(printed)),
                 Err(_) => prop_assert!(own.is_err()),
             }
+        }
+
+        #[test]
+        fn large_floats_have_at_most_28_digits(value in 1e26_f64..1e30) {
+            prop_assert_eq!(of_float("x", value, None, &mut 0).is_ok(), value.to_string().len() <= 28);
         }
 
         #[test]
