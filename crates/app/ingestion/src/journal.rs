@@ -2,6 +2,7 @@
 //! goes once the store has it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::Payload;
@@ -77,7 +78,8 @@ impl DataIngestionPipeline {
         }
         self.flush().await?;
         if recovery.records > 0 || !recovery.damage.is_empty() {
-            inner.begin_trimming(journal, true).map_err(|error| inner.journal_failed(error))?;
+            inner.has_old_segments.store(true, Ordering::Relaxed);
+            inner.begin_trimming(journal, false).map_err(|error| inner.journal_failed(error))?;
         }
         Ok(recovery)
     }
@@ -185,7 +187,8 @@ impl Inner {
     /// Lets go what the store has, piece by piece.
     pub(crate) fn trim_journal(&self) -> Result<(), IngestError> {
         let Some(journal) = &self.journal else { return Ok(()) };
-        let is_due = journal.segment_bytes() >= self.config.journal_segment_bytes;
+        let is_due = journal.segment_bytes() >= self.config.journal_segment_bytes
+            || self.has_old_segments.load(Ordering::Relaxed);
         let is_full = journal.bytes() >= self.config.max_journal_bytes / 2;
         let (over, is_under_way) = {
             let mut trimming = self.trimming.lock();
@@ -216,6 +219,7 @@ impl Inner {
             return Ok(());
         }
         let segment = journal.rotate()?;
+        self.has_old_segments.store(false, Ordering::Relaxed);
         let mut awaited = Vec::new();
         // Those that came to the journal before are all among them now.
         for slot in self.all_slots() {

@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) journal: Option<Arc<dyn Journal>>,
     /// Up to where the journal is about to be let go.
     pub(crate) trimming: Mutex<Option<Trimming>>,
+    /// Whether the journal has segments of an earlier process still, which go as soon as a new one can begin.
+    pub(crate) has_old_segments: AtomicBool,
     pub(crate) config: PipelineConfig,
     slots: RwLock<HashMap<Instrument, SharedSlot>>,
     /// Held while an instrument is being loaded, so that it is loaded once.
@@ -96,6 +98,7 @@ impl DataIngestionPipeline {
             clock,
             journal,
             trimming: Mutex::default(),
+            has_old_segments: AtomicBool::new(false),
             config,
             slots: RwLock::default(),
             loading: tokio::sync::Mutex::default(),

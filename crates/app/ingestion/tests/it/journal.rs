@@ -284,3 +284,40 @@ async fn trades_of_a_journal_come_in_although_somebody_else_wrote_on_without_it(
         assert_eq!(stored, all.iter().map(ids).sum::<usize>(), "{instrument}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn diffs_that_wait_for_their_snapshot_outlive_two_crashes() {
+    let [instrument, _] = instruments();
+    let all = Market { seconds: 6, snapshot_every: 0, ..Market::new(instrument.clone(), 5) }.messages();
+    let second = |message: &FeedMessage| message.received_at.since(all[0].received_at) as f64 / 1e6;
+    let is_snapshot = |message: &&FeedMessage| matches!(message.payload, Payload::BookSnapshot(_));
+    let snapshot = all.iter().find(is_snapshot).expect("a snapshot");
+    let stretch = |range: std::ops::Range<f64>| {
+        let inside = move |message: &&FeedMessage| range.contains(&second(message)) && !is_snapshot(message);
+        all.iter().filter(inside).cloned().collect::<Vec<_>>()
+    };
+    // What came between was lost with the first process; the snapshot comes late, and speaks of its time.
+    let (before, after) = (stretch(0.0..1.5), stretch(3.0..5.0));
+    let (waiting, rest) = after.split_at(after.len() / 2);
+    let accepted: Vec<FeedMessage> = [&before[..], waiting, std::slice::from_ref(snapshot), rest].concat();
+
+    let inner = Arc::new(MemoryStore::default());
+    let store = Arc::new(FaultStore::new(inner.clone()));
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    for message in &before {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    let process = Process::start(&store, process.crash()).await;
+    // Whatever is let go at the start is let go by then.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    store.plan().outage(When::Before, StoreErrorKind::Connection);
+    for message in &accepted[before.len()..] {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    let folder = process.crash();
+    store.plan().recover();
+    let process = Process::start(&store, folder).await;
+    process.pipeline.end_of_feed().await.expect("ended");
+    let (got, want) = (tables(&inner).await, undisturbed(&accepted, RULES).await);
+    assert!(want.contains("alive") && got == want, "{:?}", first_difference(&got, &want));
+}
