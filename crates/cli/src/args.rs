@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Write a table to Parquet, Arrow or CSV files
     #[cfg(feature = "export")]
     Export(export::ExportArgs),
-    /// Take in the candles of an older system: Parquet, pickle, CSV and JSON files; verified, and reversible
+    /// Take in the candles of an older system: Parquet, Feather, pickle, CSV and JSON files; verified, and reversible
     #[cfg(feature = "import")]
     Import(import::ImportArgs),
     /// Look at what was refused, read it again, or drop it

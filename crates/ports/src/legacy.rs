@@ -155,6 +155,11 @@ impl LegacyError {
         self.kind
     }
 
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         self.kind == LegacyErrorKind::Io

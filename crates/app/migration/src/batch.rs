@@ -9,12 +9,18 @@ use onetape_ports::{LegacyRow, SourcedCandle, differences};
 
 use crate::settings::ConflictPolicy;
 
+/// Most trades of a candle that are believed, so that sums of many stay in bounds.
+const MAX_TRADES: u64 = 1_000_000_000_000;
+
 /// What a row says, as a candle. A candle with a volume has trades: none is an unknown number of them, as old systems write.
 pub(crate) fn candle_of(
     timeframe: Timeframe,
     said: Result<UncheckedCandle, Violations>,
 ) -> Result<ImportedCandle, Violations> {
     let mut said = said?;
+    if let Some(count) = said.trade_count.filter(|count| *count > MAX_TRADES) {
+        return Err(Violations::one("candle.trade_count", count, format!("must be at most {MAX_TRADES}")));
+    }
     if said.trade_count == Some(0) && !said.volume.is_zero() {
         said.trade_count = None;
     }

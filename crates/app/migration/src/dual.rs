@@ -13,11 +13,15 @@ use onetape_domain::instrument::{Exchange, Instrument};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{
     CandleQuery, Knowledge, LegacyError, LegacySink, MarketStore, Selection, StoreError, WallClock,
+    with_causes,
 };
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::metrics;
+
+/// What fails where the store does not say which instruments it has.
+const INSTRUMENTS: &str = "instruments of the store";
 
 /// Candles that are put into a file at once.
 const CHUNK: usize = 50_000;
@@ -149,9 +153,12 @@ impl DualWriter {
             named => Ok(named.to_vec()),
         };
         let instruments: Vec<Instrument> = match instruments {
-            Ok(instruments) => instruments,
+            Ok(instruments) => {
+                self.note(INSTRUMENTS, Ok(()));
+                instruments
+            }
             Err(error) => {
-                self.note("instruments of the store", Err(error.into()));
+                self.note(INSTRUMENTS, Err(error.into()));
                 return self.status();
             }
         };
@@ -176,8 +183,7 @@ impl DualWriter {
             status.failing.remove(name);
             return;
         };
-        let source = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
-        let message = format!("{failure}: {source}");
+        let message = with_causes(&failure);
         metrics::failed();
         status.failures += 1;
         if status.failing.insert(name.to_owned(), message.clone()).as_ref() != Some(&message) {
@@ -196,7 +202,7 @@ impl DualWriter {
         let now = self.clock.monotonic_micros();
         let flushed = self.store.flushed(instrument).await?;
         let Some(flushed) =
-            flushed.filter(|flushed| state.flushed != Some(*flushed) && (last || now >= state.due_at))
+            flushed.filter(|flushed| last || (state.flushed != Some(*flushed) && now >= state.due_at))
         else {
             return Ok(());
         };
@@ -205,7 +211,7 @@ impl DualWriter {
             state.is_known = true;
             state.long_at = now;
         }
-        let is_long = now >= state.long_at;
+        let is_long = last || now >= state.long_at;
         let back = if is_long { LONG_LOOK_BACK } else { LOOK_BACK }.max(timeframe.micros());
         let from = state.last.map_or(Timestamp::EARLIEST, |last| last.plus(-back));
         let Ok(range) = TimeRange::try_new(from, Timestamp::LATEST) else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! Why something about an import is not done.
 
+use onetape_domain::imported::ImportId;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::manifest::{MAX_TABLES, RunId, RunState};
 use onetape_domain::time::Timeframe;
@@ -75,6 +76,16 @@ pub enum MigrationError {
     Other {
         /// Its name.
         run: RunId,
+    },
+    /// The store has imports that the run would make.
+    #[error(
+        "the store has the import {import} already, and no record of the run {run}: give the run another name"
+    )]
+    Taken {
+        /// The run's name.
+        run: RunId,
+        /// The import.
+        import: ImportId,
     },
     /// A name that was made for a run or an import breaks the rules of names.
     #[error("the import cannot be named")]

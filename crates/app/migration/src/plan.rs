@@ -1,7 +1,8 @@
 //! What would be taken in, found out by reading everything once and changing nothing.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error as _;
 
 use futures::StreamExt as _;
 use onetape_domain::canonical;
@@ -12,7 +13,7 @@ use onetape_domain::manifest::{
 };
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
-use onetape_ports::{LegacyEntry, LegacyError, LegacyErrorKind, LegacySource, LegacyTable};
+use onetape_ports::{LegacyEntry, LegacyError, LegacyErrorKind, LegacySource, LegacyTable, with_causes};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -195,9 +196,17 @@ impl Planner<'_, '_> {
             table.decision = leave(Left::NotCandles, "there is no table in it");
             return self.take_note(table, Found::default());
         }
-        for (number, said) in contents.tables.iter().enumerate() {
-            let mut table = PlannedTable { name: said.names.join("/"), ..table.clone() };
-            if contents.tables.iter().filter(|other| other.names == said.names).count() > 1 {
+        let names: Vec<String> = contents.tables.iter().map(|said| said.names.join("/")).collect();
+        let mut uses = HashMap::<&str, usize>::new();
+        names.iter().for_each(|name| *uses.entry(name).or_default() += 1);
+        for (number, (said, name)) in contents.tables.iter().zip(&names).enumerate() {
+            let mut table = PlannedTable { name: printable(name), ..table.clone() };
+            if table.name != *name {
+                table.decision = leave(Left::Ambiguous, "its name has a character that no name may have");
+                self.take_note(table, Found::default())?;
+                continue;
+            }
+            if uses[name.as_str()] > 1 {
                 table.decision = leave(Left::Ambiguous, "the file has more than one table of this name");
                 self.take_note(table, Found::default())?;
                 continue;
@@ -219,7 +228,10 @@ impl Planner<'_, '_> {
         let unused = match &said.candles {
             Ok(unused) => unused.clone(),
             Err(reasons) => {
-                table.decision = leave(Left::NotCandles, reasons);
+                // A name that says whose candles they are is a reason to ask what is missing.
+                let is_named = self.options.naming.resolve(&file.path, &said.names).is_ok();
+                let why = if is_named { Left::Ambiguous } else { Left::NotCandles };
+                table.decision = leave(why, reasons);
                 return self.take_note(table, Found::default());
             }
         };
@@ -312,7 +324,12 @@ impl Found {
 }
 
 fn leave(why: Left, reason: impl ToString) -> Decision {
-    Decision::Leave { why, reason: reason.to_string() }
+    Decision::Leave { why, reason: printable(&reason.to_string()) }
+}
+
+/// Text that every store can hold.
+fn printable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn unreadable(error: &LegacyError) -> Decision {
@@ -323,7 +340,12 @@ fn unreadable(error: &LegacyError) -> Decision {
         LegacyErrorKind::Unsupported => Left::Unsupported,
         _ => Left::Unreadable,
     };
-    leave(why, error)
+    // Without the place: that is how the folder was named this time.
+    let mut reason = error.message().to_owned();
+    if let Some(cause) = error.source() {
+        reason = format!("{reason}: {}", with_causes(cause));
+    }
+    leave(why, reason)
 }
 
 impl Plan {

@@ -151,8 +151,7 @@ async fn compare(
     target: &ShadowTarget,
     range: Option<TimeRange>,
 ) -> Result<ShadowFile, ShadowError> {
-    let (begin, end) =
-        range.map_or((Timestamp::EARLIEST, Timestamp::LATEST), |range| (range.start(), range.end()));
+    let end = range.map_or(Timestamp::LATEST, |range| range.end());
     let mut rows = source.rows(&target.path, 0, &LegacyReading::default(), 0);
     let mut comparison = Comparison::new(reads, target, end);
     while let Some(batch) = rows.try_next().await? {
@@ -161,7 +160,7 @@ async fn compare(
                 Ok(candle) => Some(Timestamp::from_micros(candle.open_time)),
                 Err(_) => None,
             };
-            if time.is_none_or(|time| begin <= time && time < end) {
+            if time.is_none_or(|time| range.is_none_or(|range| range.contains(time))) {
                 comparison.row(number, candle.map_err(|broken| broken.to_string())).await?;
             }
         }
@@ -317,13 +316,16 @@ impl<'a> Comparison<'a> {
 
 /// The fields in which a row and a candle differ, with what each says.
 fn differing(row: &UncheckedCandle, ohlcv: &Ohlcv) -> Vec<(&'static str, String, String)> {
-    let numbers: [(&'static str, &dyn Display, &dyn Display); 5] = [
+    let mut numbers: Vec<(&'static str, &dyn Display, &dyn Display)> = vec![
         ("open", &row.open, &ohlcv.open),
         ("high", &row.high, &ohlcv.high),
         ("low", &row.low, &ohlcv.low),
         ("close", &row.close, &ohlcv.close),
         ("volume", &row.volume, &ohlcv.volume),
     ];
+    if let (Some(legacy), Some(store)) = (&row.taker_buy_volume, &ohlcv.taker_buy_volume) {
+        numbers.push(("taker_buy_volume", legacy, store));
+    }
     let mut differing = Vec::new();
     for (field, legacy, store) in numbers {
         let (legacy, store) = (legacy.to_string(), store.to_string());

@@ -7,7 +7,9 @@ use futures::{StreamExt as _, join};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::manifest::{Decision, Manifest, NewRun, PlannedPart, PlannedTable, TableProgress};
 use onetape_domain::time::Timeframe;
-use onetape_ports::{ImportBatch, LegacyReading, LegacyRow, LegacyRows, LegacySource, StoreErrorKind};
+use onetape_ports::{
+    ImportBatch, LegacyReading, LegacyRow, LegacyRows, LegacySource, StoreErrorKind, with_causes,
+};
 
 use crate::batch::{Clash, Rows, Settled, divide};
 use crate::error::MigrationError;
@@ -35,13 +37,7 @@ impl From<MigrationError> for Ended {
 impl Ended {
     /// By a fault of the table.
     pub(crate) fn of(error: &dyn Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        Self::Table(text)
+        Self::Table(with_causes(error))
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) exclude: Vec<String>,
     /// Which of two rows of one candle counts: keep-first, keep-last or refuse. Tables that count trades come first, then
-    /// Parquet, pickle, CSV and JSON, then by path
+    /// Parquet, Feather, pickle, CSV and JSON, then by path
     #[arg(long, value_name = "POLICY", default_value_t)]
     pub(crate) on_conflict: ConflictPolicy,
     /// The longest silence in which nobody traded, as in 1s=15m; longer ones are holes. May be given for each timeframe
@@ -76,7 +76,7 @@ pub(crate) struct PlanArgs {
     /// Most parts that holes may divide the candles of an instrument and a timeframe into
     #[arg(long, value_name = "COUNT", default_value_t = PlanOptions::MAX_PARTS)]
     pub(crate) max_parts: usize,
-    /// The column of opening times, where names do not tell
+    /// The column of opening times, where names do not tell; a table without it is left and named
     #[arg(long, value_name = "COLUMN")]
     pub(crate) time_column: Option<String>,
     /// Round floats to so many decimals; without it each becomes the shortest decimal that is its own

@@ -83,8 +83,14 @@ async fn verify(args: &RunArgs, context: &Context, json: bool) -> anyhow::Result
     if found.is_equal() {
         return Ok(0);
     }
-    let error = anyhow::anyhow!("files and store differ in {} places, as listed above", found.count);
-    Err(hinted(error, "`onetape import rollback RUN` takes the run out again; then import the files anew"))
+    let error = anyhow::anyhow!(
+        "files and store differ in {} places, of which the first are listed above",
+        found.count
+    );
+    Err(hinted(
+        error,
+        "`onetape import rollback RUN` takes the run out again; then `onetape import run FOLDER --name NAME` takes the files in anew",
+    ))
 }
 
 async fn rollback(args: &RollbackArgs, context: &Context, json: bool) -> anyhow::Result<u64> {
@@ -154,8 +160,11 @@ fn reported(json: bool, report: RunReport) -> anyhow::Result<u64> {
     }
     if !report.failed.is_empty() {
         let error =
-            anyhow::anyhow!("{} tables could not be read to their end, as listed above", report.failed.len());
-        let hint = format!("mend the files, then {again}; or `onetape import rollback {}`", report.run);
+            anyhow::anyhow!("{} tables or parts could not be taken in, as listed above", report.failed.len());
+        let hint = format!(
+            "put the files back as they were, then {again}; or `onetape import rollback {}`, and run it under another name",
+            report.run
+        );
         return Err(hinted(error, hint));
     }
     Ok(u64::from(report.has_refusals()))

@@ -1,7 +1,7 @@
 //! The caches that pandas 1.5.3 and 2.2.3 wrote, whole and broken (A9).
 
 use onetape_domain::manifest::{Decision, Left, RunState};
-use onetape_migration::{MigrationError, Verification};
+use onetape_migration::{MigrationError, PlanOptions, Settings, Verification};
 
 use crate::support::{Moving, data, on, options};
 
@@ -133,4 +133,56 @@ async fn what_was_changed_since_is_found() {
     assert!(told[0].starts_with("ETHUSDT_5m.parquet: "), "{told:?}");
     let other = moving.plan(&options).await;
     assert_ne!(other.run.id, plan.run.id, "another folder is another run");
+}
+
+#[tokio::test]
+async fn a_folder_gives_the_same_run_wherever_it_lies() {
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let sound = "timestamp,open,high,low,close,volume\n2024-08-09T00:00:00Z,1,2,1,2,5\n";
+    for folder in [&one, &other] {
+        std::fs::write(folder.path().join("ETHUSDT_1m.csv"), sound).expect("written");
+        std::fs::write(folder.path().join("BTCUSDT_1m.parquet"), "PAR1 and no more").expect("written");
+        std::fs::write(folder.path().join("BTCUSDT_1s.parquet"), "").expect("written");
+    }
+    let moving = Moving::from(one.path());
+    let plan = moving.plan(&options(one.path())).await;
+    let again = Moving::from(other.path()).plan(&options(other.path())).await;
+    assert_eq!(plan.run.id, again.run.id);
+    moving.run(&plan).await;
+    let report = moving.manager.run(&moving.folder, &again.run, &mut on).await.expect("the same run");
+    assert_eq!((report.new_candles(), report.rows_now), (1, 0));
+}
+
+#[tokio::test]
+async fn a_file_of_candles_that_cannot_be_told_is_asked_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("ETHUSDT_1m.csv", "time,date,open,high,low,close,volume\n1723161600,2024-08-09,1,2,1,2,5\n");
+    write("BTCUSDT_1m.csv", "timestamp,open,high,low,close\n1723161600,1,2,1,2\n");
+    write("SOLUSDT_1m.csv", "x\0y,open,close,volume\n1723161600,1,2,5\n");
+    write("notes.csv", "author,text\nme,nothing\n");
+    write("XRPUSDT_1m.csv", "timestamp,open,high,low,close,volume\n1723161600,1,2,1,2,5\n");
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&options(folder.path())).await;
+    let why = |path: &str| {
+        let table = plan.run.tables.iter().find(|table| table.path == path).expect("a table");
+        match &table.decision {
+            Decision::Leave { why, reason } => Some((*why, reason.clone())),
+            Decision::Take { .. } => None,
+        }
+    };
+    assert_eq!(why("ETHUSDT_1m.csv").expect("left").0, Left::Ambiguous);
+    assert_eq!(why("BTCUSDT_1m.csv").expect("left").0, Left::Ambiguous);
+    assert_eq!(why("notes.csv").expect("left").0, Left::NotCandles);
+    assert!(plan.has_refusals());
+    let (_, reason) = why("SOLUSDT_1m.csv").expect("left");
+    assert!(!reason.contains('\0'), "{reason}");
+    assert_eq!(moving.run(&plan).await.new_candles(), 1);
+    // A column that is named is asked of every table.
+    let settings = Settings { time_column: Some("date".to_owned()), ..Settings::default() };
+    let plan = moving
+        .plan(&PlanOptions { settings, name: Some("two".parse().expect("a name")), ..options(folder.path()) })
+        .await;
+    let taken = plan.run.tables.iter().filter(|table| matches!(table.decision, Decision::Take { .. }));
+    assert_eq!(taken.map(|table| table.path.as_str()).collect::<Vec<_>>(), ["ETHUSDT_1m.csv"]);
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use onetape_domain::manifest::{RowRefusal, RunState};
 use onetape_domain::time::Timeframe;
 use onetape_migration::{ConflictPolicy, HolePolicy, MigrationError, PlanOptions, QuietRuns, Settings};
+use onetape_ports::ImportStore as _;
 
 use crate::support::{Moving, on, options};
 
@@ -109,4 +110,73 @@ async fn holes_divide_and_too_many_are_refused() {
     let few = PlanOptions { max_parts: 19, ..options(folder.path()) };
     let refused = onetape_migration::plan(&moving.folder, &few, &mut on).await;
     assert!(matches!(refused, Err(MigrationError::TooManyParts { most: 19, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_table_that_fails_keeps_those_of_its_candles_waiting() {
+    for policy in [ConflictPolicy::KeepFirst, ConflictPolicy::KeepLast] {
+        let folder = contradicting();
+        let (moving, other) = (Moving::from(folder.path()), Moving::from(folder.path()));
+        csv(folder.path(), "BTCUSDT_1m.csv", &["2024-08-09T00:00:00Z,1,2,1,2,5"]);
+        let plan = moving.plan(&with(folder.path(), policy)).await;
+        other.run(&plan).await;
+        let (first, away) = (folder.path().join("ETHUSDT_1m.csv"), folder.path().join("away"));
+        std::fs::rename(&first, &away).expect("moved");
+        let report = moving.run(&plan).await;
+        assert_eq!((report.failed.len(), report.state), (1, RunState::Running));
+        assert_eq!(moving.counts("binance:BTC/USDT").await[1], 1, "other candles wait for nothing");
+        assert_eq!(moving.counts("binance:ETH/USDT").await, [0; 6]);
+        std::fs::rename(&away, &first).expect("moved");
+        let report = moving.manager.resume(&moving.folder, &plan.run.id, &mut on).await.expect("resumed");
+        assert_eq!((report.failed.len(), report.state), (0, RunState::Finished));
+        assert_eq!(moving.stored("binance:ETH/USDT").await, other.stored("binance:ETH/USDT").await);
+        let found = moving.manager.verify(&moving.folder, &plan.run.id, &mut on).await.expect("compared");
+        assert!(found.is_equal(), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_finished_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let most = "9".repeat(28);
+    let rows =
+        [format!("2024-08-09T00:00:00Z,1,2,1,2,{most}"), format!("2024-08-09T00:01:00Z,1,2,1,2,{most}")];
+    let filling = ["02", "03", "04"].map(|minute| format!("2024-08-09T00:{minute}:00Z,1,2,1,2,1"));
+    let rows: Vec<&str> = rows.iter().chain(&filling).map(String::as_str).collect();
+    csv(folder.path(), "BTCUSDT_1m.csv", &rows);
+    csv(folder.path(), "ETHUSDT_1m.csv", &["2024-08-09T00:00:00Z,1,2,1,2,5"]);
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&options(folder.path())).await;
+    let report = moving.run(&plan).await;
+    assert_eq!((report.failed.len(), report.state), (1, RunState::Running));
+    assert!(report.failed[0].reason.contains("28"), "{:?}", report.failed);
+    assert_eq!(moving.counts("binance:ETH/USDT").await[1], 1);
+}
+
+#[tokio::test]
+async fn a_run_whose_imports_are_there_without_it_is_refused() {
+    let folder = contradicting();
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&options(folder.path())).await;
+    // As a copy of a store has them.
+    let part = &plan.run.parts[0];
+    moving.store.begin_import(&part.to_import(&plan.run.source)).await.expect("begun");
+    moving.store.finish_import(&part.id, part.covered).await.expect("finished");
+    let refused = moving.manager.run(&moving.folder, &plan.run, &mut on).await;
+    assert!(matches!(refused, Err(MigrationError::Taken { .. })), "{refused:?}");
+    assert!(moving.manager.runs().await.expect("runs").is_empty());
+}
+
+#[tokio::test]
+async fn more_trades_than_anybody_counts_are_a_fault_of_their_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "timestamp,open,high,low,close,volume,trade_count\n\
+                2024-08-09T00:00:00Z,1,2,1,2,5,18446744073709551615\n\
+                2024-08-09T00:01:00Z,1,2,1,2,5,7\n";
+    std::fs::write(folder.path().join("ETHUSDT_1m.csv"), text).expect("written");
+    let moving = Moving::from(folder.path());
+    let plan = moving.plan(&options(folder.path())).await;
+    let report = moving.run(&plan).await;
+    let progress = &report.tables[0].progress;
+    assert_eq!((report.state, progress.new, progress.invalid), (RunState::Finished, 1, 1));
 }

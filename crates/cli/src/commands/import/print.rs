@@ -94,14 +94,14 @@ pub(super) fn report(report: &RunReport) -> io::Result<()> {
     let waiting = report.parts.iter().filter(|part| part.place == Some(Place::Waiting)).count();
     if waiting > 0 {
         say!(
-            "{waiting} of them wait for the writer of their instrument, which takes them in within a minute"
+            "{waiting} of them wait for the writer of their instrument, which takes them in at its next look"
         )?;
     }
     let (run, state) = (&report.run, report.state.as_str());
     let refused: u64 =
         report.tables.iter().map(|table| table.progress.invalid + table.progress.conflicting).sum();
     if refused > 0 {
-        say!("{refused} rows were left out: `onetape import status {run}` shows them")?;
+        say!("{refused} rows were left out: `onetape import status {run} --refused {refused}` shows them")?;
     }
     say!(
         "run {run} is {state}: {} candles are new, {} rows were read now",
