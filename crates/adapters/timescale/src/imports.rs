@@ -1,6 +1,6 @@
 //! Candles from elsewhere: imports, and when their instrument's tape takes them in.
 
-mod read;
+pub(crate) mod read;
 pub(crate) mod write;
 
 use async_trait::async_trait;

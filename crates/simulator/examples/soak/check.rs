@@ -140,7 +140,8 @@ async fn maintain(url: &str) -> Result<String> {
     }
 }
 
-fn everything(script: &Script) -> TimeQuery {
+/// All rows of an instrument, as they are known by now.
+pub(crate) fn everything(script: &Script) -> TimeQuery {
     TimeQuery {
         instrument: script.instrument().clone(),
         selection: Selection::Range(TimeRange::ALL),

@@ -9,11 +9,13 @@ use onetape::domain::coverage::Stream;
 use onetape::domain::message::{FeedMessage, FullBook, Payload};
 use onetape::domain::time::SECOND;
 use onetape::memory::{MemoryStore, SystemClock};
-use onetape::ports::{BookQuery, CandleQuery, MarketStore, Selection, TimeQuery};
+use onetape::ports::{BookQuery, CandleQuery, MarketStore, Selection};
 use onetape::prelude::*;
 use onetape::{GapsOfInstrument, KnownGap};
 use onetape_simulator::Script;
 use onetape_testkit::feed::VecFeed;
+
+use crate::check::everything;
 
 /// How long a message is on its way, in microseconds.
 const WAY: i64 = 3_000;
@@ -93,14 +95,6 @@ pub(crate) async fn compare(
 
 fn touches(gaps: &[&KnownGap], begin: Timestamp, end: Timestamp) -> bool {
     gaps.iter().any(|gap| gap.begin < end && gap.end > begin)
-}
-
-fn everything(script: &Script) -> TimeQuery {
-    TimeQuery {
-        instrument: script.instrument().clone(),
-        selection: Selection::Range(TimeRange::ALL),
-        as_of: Timestamp::LATEST,
-    }
 }
 
 /// Every trade is one of the undisturbed run; gives the time of the first.

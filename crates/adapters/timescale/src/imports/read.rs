@@ -20,10 +20,13 @@ use crate::session::Session;
 use crate::store::TimescaleStore;
 
 row! {
-    /// A candle with the position of its import.
+    /// Of which import a candle is, by its position, and its period.
+    PlaceRow { position: i32, timeframe: String }
+}
+
+row! {
+    /// A candle of an import.
     CandleRow {
-        position: i32,
-        timeframe: String,
         timestamp: Micros,
         open_price: Num,
         high_price: Num,
@@ -36,33 +39,27 @@ row! {
 }
 
 impl CandleRow {
-    fn into_imported(self) -> Result<(Timeframe, ImportedRow), Violations> {
-        let Self {
-            position,
-            timeframe,
-            timestamp: Micros(open_time),
-            open_price,
-            high_price,
-            low_price,
-            close_price,
-            volume,
-            taker_buy_volume,
-            trade_count,
-        } = self;
-        let timeframe: Timeframe = timeframe.parse()?;
-        let taker = taker_buy_volume.map(|volume| Quantity::try_new("candle.taker_buy_volume", volume.0));
+    pub(crate) fn into_imported(self, timeframe: Timeframe) -> Result<ImportedCandle, Violations> {
+        let Self { timestamp: Micros(open_time), open_price, high_price, low_price, close_price, .. } = self;
+        let taker =
+            self.taker_buy_volume.map(|volume| Quantity::try_new("candle.taker_buy_volume", volume.0));
         let values = ImportedValues {
             open: Price::try_new("candle.open", open_price.0)?,
             high: Price::try_new("candle.high", high_price.0)?,
             low: Price::try_new("candle.low", low_price.0)?,
             close: Price::try_new("candle.close", close_price.0)?,
-            volume: Quantity::try_new("candle.volume", volume.0)?,
+            volume: Quantity::try_new("candle.volume", self.volume.0)?,
             taker_buy_volume: taker.transpose()?,
-            trade_count: trade_count.map(|count| natural("candle.trade_count", count)).transpose()?,
+            trade_count: self.trade_count.map(|count| natural("candle.trade_count", count)).transpose()?,
         };
-        let candle = ImportedCandle::try_new(timeframe, open_time, values)?;
-        Ok((timeframe, ImportedRow { import: natural("import.position", position)?, candle }))
+        ImportedCandle::try_new(timeframe, open_time, values)
     }
+}
+
+fn placed(place: PlaceRow, candle: CandleRow) -> Result<(Timeframe, ImportedRow), Violations> {
+    let timeframe: Timeframe = place.timeframe.parse()?;
+    let import = natural("import.position", place.position)?;
+    Ok((timeframe, ImportedRow { import, candle: candle.into_imported(timeframe)? }))
 }
 
 /// The candles of one import and timeframe that are wanted: those in `[lower, upper)`, of which the last `count`.
@@ -140,8 +137,10 @@ async fn fetch(
         .await
         .map_err(failed(READ))?;
     let decode = |row: &PgRow| {
-        let row = CandleRow::read(&mut Columns::new(row)).map_err(failed(READ))?;
-        row.into_imported().map_err(broken_row(READ))
+        let mut columns = Columns::new(row);
+        let place = PlaceRow::read(&mut columns).map_err(failed(READ))?;
+        let candle = CandleRow::read(&mut columns).map_err(failed(READ))?;
+        placed(place, candle).map_err(broken_row(READ))
     };
     rows.iter().map(decode).collect()
 }

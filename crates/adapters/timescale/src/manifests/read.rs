@@ -1,7 +1,6 @@
 //! Reading what is recorded, and the candles of imports that need not be finished.
 
-use onetape_domain::decimal::{Price, Quantity};
-use onetape_domain::imported::{ImportId, ImportedCandle, ImportedValues, NewImport, Source};
+use onetape_domain::imported::{ImportId, ImportedCandle, NewImport, Source};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::manifest::{
     ColumnSums, Decision, Left, Manifest, NewRun, PlannedPart, PlannedTable, RefusedRow, RowRefusal, RunId,
@@ -20,9 +19,9 @@ use crate::candles::natural;
 use crate::columns::{Columns, FromColumns, row};
 use crate::cursor::{self, Request};
 use crate::error::{broken_row, failed, unfit};
+use crate::imports::read::CandleRow;
 use crate::imports::write::{find, key};
 use crate::micros::Micros;
-use crate::numeric::Num;
 use crate::pools::Pool;
 use crate::session::Session;
 
@@ -88,20 +87,6 @@ row! {
     RefusedRecord { table_position: i32, row_number: i64, why: String, reasons: String }
 }
 
-row! {
-    /// A candle of an import's own timeframe.
-    CandleRow {
-        timestamp: Micros,
-        open_price: Num,
-        high_price: Num,
-        low_price: Num,
-        close_price: Num,
-        volume: Num,
-        taker_buy_volume: Option<Num>,
-        trade_count: Option<i64>,
-    }
-}
-
 impl TableRow {
     fn into_planned(self) -> Result<PlannedTable, Violations> {
         let Self { path, name, format, bytes, sha256, rows, decision, reason, exchange, symbol, timeframe } =
@@ -160,24 +145,6 @@ impl RefusedRecord {
             Ok(RefusedRow { table, row, why, reasons: Violations(reasons) })
         };
         row().map_err(broken_row(READ))
-    }
-}
-
-impl CandleRow {
-    fn into_imported(self, timeframe: Timeframe) -> Result<ImportedCandle, Violations> {
-        let Self { timestamp, open_price, high_price, low_price, close_price, .. } = self;
-        let taker =
-            self.taker_buy_volume.map(|volume| Quantity::try_new("candle.taker_buy_volume", volume.0));
-        let values = ImportedValues {
-            open: Price::try_new("candle.open", open_price.0)?,
-            high: Price::try_new("candle.high", high_price.0)?,
-            low: Price::try_new("candle.low", low_price.0)?,
-            close: Price::try_new("candle.close", close_price.0)?,
-            volume: Quantity::try_new("candle.volume", self.volume.0)?,
-            taker_buy_volume: taker.transpose()?,
-            trade_count: self.trade_count.map(|count| natural("candle.trade_count", count)).transpose()?,
-        };
-        ImportedCandle::try_new(timeframe, timestamp.0, values)
     }
 }
 
