@@ -1,5 +1,6 @@
 //! Arguments of a query, bound in order.
 
+use onetape_domain::candle::Ohlcv;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
 use sqlx::error::BoxDynError;
@@ -7,6 +8,7 @@ use sqlx::postgres::{PgArguments, PgHasArrayType};
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
 use crate::micros::Micros;
+use crate::numeric::Num;
 
 /// Collects arguments; those of an instrument begin with its symbol and exchange.
 #[derive(Debug, Clone)]
@@ -57,6 +59,20 @@ impl Arguments {
     {
         let values = rows.iter().map(column).collect::<Result<Vec<T>, E>>().map_err(Into::into)?;
         self.with(values)
+    }
+
+    /// The columns from `open_price` to `taker_buy_volume` of candles, an array each.
+    pub(crate) fn values<'q, R>(
+        self,
+        rows: &'q [R],
+        ohlcv: impl Fn(&'q R) -> &'q Ohlcv,
+    ) -> Result<Self, BoxDynError> {
+        self.each(rows, |row| Num(ohlcv(row).open.get()))?
+            .each(rows, |row| Num(ohlcv(row).high.get()))?
+            .each(rows, |row| Num(ohlcv(row).low.get()))?
+            .each(rows, |row| Num(ohlcv(row).close.get()))?
+            .each(rows, |row| Num(ohlcv(row).volume.get()))?
+            .each(rows, |row| ohlcv(row).taker_buy_volume.map(|volume| Num(volume.get())))
     }
 
     /// A number of rows.

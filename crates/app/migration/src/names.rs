@@ -22,6 +22,11 @@ pub const MAX_PATH_BYTES: usize = 1_024;
 /// Most names a table lies under in its file, and most folders a file lies in.
 pub const MAX_NAMES: usize = 16;
 
+/// Whether a path is the one that is meant, or lies in that folder, where it ends with `/`.
+pub(crate) fn is_there(path: &str, meant: &str) -> bool {
+    if meant.ends_with('/') { path.starts_with(meant) } else { path == meant }
+}
+
 /// How names are understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Naming {

@@ -11,7 +11,7 @@ use onetape_domain::violation::Violations;
 use onetape_ports::{LegacyReading, OnConflict};
 use serde::{Deserialize, Serialize};
 
-use crate::names::Naming;
+use crate::names::{Naming, is_there};
 
 /// What to plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,7 @@ impl PlanOptions {
     }
 
     pub(crate) fn excludes(&self, path: &str) -> bool {
-        let fits = |excluded: &String| {
-            if excluded.ends_with('/') { path.starts_with(excluded.as_str()) } else { path == excluded }
-        };
-        self.exclude.iter().any(fits)
+        self.exclude.iter().any(|excluded| is_there(path, excluded))
     }
 }
 

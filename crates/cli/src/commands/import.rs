@@ -42,8 +42,9 @@ pub(crate) async fn run(args: ImportArgs, context: Context) -> anyhow::Result<u6
 async fn planned(args: &PlanArgs, context: &Context, json: bool) -> anyhow::Result<Plan> {
     let options = options(args, context)?;
     let mut watched = Watched::start(json);
-    let plan =
-        watched.until_interrupted(async |watch| plan(&cache(&args.folder), &options, watch).await).await;
+    let plan = watched
+        .until_interrupted(async |watch| plan(&LegacyCache::new(&args.folder), &options, watch).await)
+        .await;
     watched.finish();
     Ok(plan?)
 }
@@ -52,7 +53,7 @@ async fn begin(args: &PlanArgs, context: &Context, json: bool) -> anyhow::Result
     let plan = planned(args, context, json).await?;
     let tape = context.open_to_write().await?;
     let manager = tape.migration().with_batch_rows(args.batch_rows);
-    let cache = cache(&args.folder);
+    let cache = LegacyCache::new(&args.folder);
     let mut watched = Watched::start(json);
     let report = watched.until_interrupted(async |watch| manager.run(&cache, &plan.run, watch).await).await;
     watched.finish();
@@ -143,13 +144,9 @@ async fn folder_of(
     run: &RunId,
 ) -> anyhow::Result<LegacyCache> {
     match &args.folder {
-        Some(folder) => Ok(cache(folder)),
+        Some(folder) => Ok(LegacyCache::new(folder)),
         None => Ok(LegacyCache::new(manager.manifest(run).await?.run.origin)),
     }
-}
-
-fn cache(folder: &Path) -> LegacyCache {
-    LegacyCache::new(folder)
 }
 
 fn reported(json: bool, report: RunReport) -> anyhow::Result<u64> {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use onetape::domain::time::SECOND;
 use onetape::domain::venue::VenueRules;
 use onetape::ports::{Feed, FeedError, FeedEvent, StoreErrorKind};
 use onetape::prelude::*;
@@ -15,7 +16,6 @@ use onetape_testkit::{FaultPlan, When};
 
 use crate::{Outcome, Plan};
 
-const SECOND: i64 = 1_000_000;
 /// Most messages delivered at once: what comes in 20 ms.
 const PARTS: u32 = 50;
 

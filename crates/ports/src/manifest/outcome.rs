@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onetape_domain::imported::ImportedCandle;
+use onetape_domain::imported::{ImportId, ImportedCandle};
 use onetape_domain::manifest::{
     Decision, MAX_PARTS, MAX_REFUSED_ROWS, MAX_TABLES, NewRun, PlannedTable, RefusedRow, RowRefusal,
     RunState, TableProgress,
@@ -138,6 +138,26 @@ impl ImportBatch {
             ));
         }
         Ok(true)
+    }
+
+    /// The part of this id as the store has it, if candles may be added to it; `found` is none where the run has none.
+    ///
+    /// # Errors
+    /// [`Conflict`](StoreErrorKind::Conflict) where there is none, or it is finished.
+    pub fn open_part<P>(
+        &self,
+        id: &ImportId,
+        found: Option<P>,
+        is_finished: impl Fn(&P) -> bool,
+    ) -> Result<P, StoreError> {
+        let conflict = |message| Err(refused(StoreErrorKind::Conflict, message));
+        match found {
+            None => conflict(format!("run {} has no part {id}", self.run)),
+            Some(part) if is_finished(&part) => {
+                conflict(format!("part {id} of run {} is finished", self.run))
+            }
+            Some(part) => Ok(part),
+        }
     }
 
     /// Sorts candles of one part out; `stored` gives what that has.

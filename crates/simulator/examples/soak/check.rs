@@ -149,6 +149,17 @@ pub(crate) fn everything(script: &Script) -> TimeQuery {
     }
 }
 
+/// All its candles of a timeframe, as they are known by now.
+pub(crate) fn all_candles(script: &Script, timeframe: Timeframe) -> CandleQuery {
+    CandleQuery {
+        instrument: script.instrument().clone(),
+        timeframe,
+        selection: Selection::Range(TimeRange::ALL),
+        as_of: Timestamp::LATEST,
+        knowledge: Knowledge::AsRecorded,
+    }
+}
+
 /// Every stored trade is a true one, none is there twice, and the coverage log names those that are missing.
 async fn trades(
     store: &dyn MarketStore,
@@ -207,13 +218,7 @@ async fn candles(
             let open_time = timeframe.open_time(trade.key.event_time);
             merge_into(&mut sums, open_time, &Ohlcv::of_trade(trade)).context("a sum of trades")?;
         }
-        let query = CandleQuery {
-            instrument: script.instrument().clone(),
-            timeframe,
-            selection: Selection::Range(TimeRange::ALL),
-            as_of: Timestamp::LATEST,
-            knowledge: Knowledge::AsRecorded,
-        };
+        let query = all_candles(script, timeframe);
         for candle in store.candles(&query).await? {
             let sum = sums.remove(&candle.open_time());
             let (open_time, stored) = (candle.open_time(), candle.ohlcv());

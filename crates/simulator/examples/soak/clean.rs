@@ -9,13 +9,13 @@ use onetape::domain::coverage::Stream;
 use onetape::domain::message::{FeedMessage, FullBook, Payload};
 use onetape::domain::time::SECOND;
 use onetape::memory::{MemoryStore, SystemClock};
-use onetape::ports::{BookQuery, CandleQuery, MarketStore, Selection};
+use onetape::ports::{BookQuery, MarketStore, Selection};
 use onetape::prelude::*;
 use onetape::{GapsOfInstrument, KnownGap};
 use onetape_simulator::Script;
 use onetape_testkit::feed::VecFeed;
 
-use crate::check::everything;
+use crate::check::{all_candles, everything};
 
 /// How long a message is on its way, in microseconds.
 const WAY: i64 = 3_000;
@@ -132,13 +132,7 @@ async fn candles(
     same: &mut Same,
 ) -> Result<()> {
     for timeframe in Timeframe::ALL {
-        let query = CandleQuery {
-            instrument: script.instrument().clone(),
-            timeframe,
-            selection: Selection::Range(TimeRange::ALL),
-            as_of: Timestamp::LATEST,
-            knowledge: Knowledge::AsRecorded,
-        };
+        let query = all_candles(script, timeframe);
         let by_time = |candles: Vec<Candle>| -> BTreeMap<Timestamp, Ohlcv> {
             candles.iter().map(|candle| (candle.open_time(), *candle.ohlcv())).collect()
         };

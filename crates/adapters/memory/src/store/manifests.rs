@@ -110,10 +110,7 @@ impl ManifestStore for MemoryStore {
         let mut sorted = Vec::with_capacity(batch.candles.len());
         for (part, candles) in &batch.candles {
             let stored = imports.by_id.get(part).filter(|_| run.parts.contains(part));
-            let stored = stored.ok_or_else(|| conflict(format!("run {} has no part {part}", batch.run)))?;
-            if stored.is_finished() {
-                return Err(conflict(format!("part {part} of run {} is finished", batch.run)));
-            }
+            let stored = batch.open_part(part, stored, |stored| stored.is_finished())?;
             sorted.push(batch.sort_out(candles, |open_time| stored.own().get(&open_time).copied()));
         }
         let outcome = batch.outcome(progress, &sorted)?;

@@ -165,10 +165,9 @@ pub(super) fn write(
                 continue;
             }
             let batch = table.read(old, group, place)?;
-            let size = GROUP_ROWS.max(batch.num_rows());
             let merged = merged(table, plan, &batch, given.map_or(&[], Vec::as_slice), place)?;
             // The last one is filled up; others stay what they are.
-            let size = if Some(group) == tail(old) { GROUP_ROWS } else { size.max(merged.num_rows()) };
+            let size = if Some(group) == tail(old) { GROUP_ROWS } else { GROUP_ROWS.max(merged.num_rows()) };
             written += encode(&mut writer, &merged, size).map_err(failed)?;
         }
     }

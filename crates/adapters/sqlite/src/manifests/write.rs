@@ -26,8 +26,8 @@ const REFUSED: Insert<'_> =
 const REPLACE: Insert<'_> =
     Insert { sql: include_str!("../queries/manifests/replace_candles.sql"), columns: 10 };
 
-fn conflict(operation: &'static str, message: String) -> StoreError {
-    StoreError::new(StoreErrorKind::Conflict, operation, message)
+fn conflict(message: String) -> StoreError {
+    StoreError::new(StoreErrorKind::Conflict, WRITE, message)
 }
 
 fn missing(operation: &'static str, run: &RunId) -> StoreError {
@@ -42,7 +42,7 @@ pub(super) async fn begin(
     if let Some(begun) = manifest(connection, &run.id).await? {
         return match begun.run == *run {
             true => Ok(begun),
-            false => Err(conflict(WRITE, format!("run {} was begun with other tables or settings", run.id))),
+            false => Err(conflict(format!("run {} was begun with other tables or settings", run.id))),
         };
     }
     let mut arguments = Arguments::new();
@@ -117,7 +117,7 @@ pub(super) async fn batch(
     let mut parts = Vec::with_capacity(batch.candles.len());
     let mut sorted = Vec::with_capacity(batch.candles.len());
     for (id, candles) in &batch.candles {
-        let part = find_part(connection, &run, id).await?;
+        let part = find_part(connection, &run, batch, id).await?;
         let stored = stored_among(connection, &part, candles).await?;
         sorted.push(batch.sort_out(candles, |open_time| stored.get(&open_time).copied()));
         parts.push(part);
@@ -183,6 +183,7 @@ async fn write_progress(
 async fn find_part(
     connection: &mut SqliteConnection,
     run: &Run,
+    batch: &ImportBatch,
     id: &ImportId,
 ) -> Result<Stored, StoreError> {
     let is_part: bool = sqlx::query_scalar(include_str!("../queries/manifests/is_part.sql"))
@@ -191,13 +192,8 @@ async fn find_part(
         .fetch_one(&mut *connection)
         .await
         .map_err(failed(BATCH))?;
-    match imports::find(connection, id).await?.filter(|_| is_part) {
-        None => Err(conflict(BATCH, format!("run {} has no part {id}", run.id))),
-        Some(part) if part.is_finished() => {
-            Err(conflict(BATCH, format!("part {id} of run {} is finished", run.id)))
-        }
-        Some(part) => Ok(part),
-    }
+    let found = imports::find(connection, id).await?.filter(|_| is_part);
+    batch.open_part(id, found, Stored::is_finished)
 }
 
 /// What a part has at the open times of these candles.

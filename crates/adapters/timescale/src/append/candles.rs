@@ -15,7 +15,6 @@ use crate::arguments::Arguments;
 use crate::candles::{PerTimeframe, for_each_table};
 use crate::error::unfit;
 use crate::micros::Micros;
-use crate::numeric::Num;
 
 static UPSERT: PerTimeframe =
     PerTimeframe::new(|| for_each_table(include_str!("../queries/upsert_candles.sql")));
@@ -120,12 +119,7 @@ fn columns<T>(start: Arguments, rows: &[T], candle: fn(&T) -> &Candle) -> Result
         .each(rows, |row| i64::from(ohlcv(row).last.index))?
         .try_each(rows, |row| ohlcv(row).trade_count.map(i64::try_from).transpose())?
         .try_each(rows, |row| i32::try_from(candle(row).revision()))?
-        .each(rows, |row| Num(ohlcv(row).open.get()))?
-        .each(rows, |row| Num(ohlcv(row).high.get()))?
-        .each(rows, |row| Num(ohlcv(row).low.get()))?
-        .each(rows, |row| Num(ohlcv(row).close.get()))?
-        .each(rows, |row| Num(ohlcv(row).volume.get()))?
-        .each(rows, |row| ohlcv(row).taker_buy_volume.map(|volume| Num(volume.get())))
+        .values(rows, ohlcv)
 }
 
 fn superseded_arguments(

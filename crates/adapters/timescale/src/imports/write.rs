@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use onetape_domain::candle::Ohlcv;
 use onetape_domain::imported::{Import, ImportId, ImportedCandle, NewImport, Source, whole_periods};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe};
@@ -15,7 +16,6 @@ use crate::archive;
 use crate::arguments::Arguments;
 use crate::error::{broken_row, failed, unfit};
 use crate::micros::Micros;
-use crate::numeric::Num;
 
 fn conflict(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, WRITE, message)
@@ -90,16 +90,13 @@ pub(crate) fn key(import: &NewImport, timeframe: Timeframe) -> Result<Arguments,
 }
 
 fn columns<T: Borrow<ImportedCandle>>(import: &NewImport, rows: &[T]) -> Result<Arguments, BoxDynError> {
-    let ohlcv = |row: &T| *row.borrow().ohlcv();
+    fn ohlcv<T: Borrow<ImportedCandle>>(row: &T) -> &Ohlcv {
+        row.borrow().ohlcv()
+    }
     key(import, import.timeframe)?
         .each(rows, |row| Micros(row.borrow().open_time()))?
         .try_each(rows, |row| ohlcv(row).trade_count.map(i64::try_from).transpose())?
-        .each(rows, |row| Num(ohlcv(row).open.get()))?
-        .each(rows, |row| Num(ohlcv(row).high.get()))?
-        .each(rows, |row| Num(ohlcv(row).low.get()))?
-        .each(rows, |row| Num(ohlcv(row).close.get()))?
-        .each(rows, |row| Num(ohlcv(row).volume.get()))?
-        .each(rows, |row| ohlcv(row).taker_buy_volume.map(|volume| Num(volume.get())))
+        .values(rows, ohlcv)
 }
 
 fn encoded(arguments: Result<Arguments, BoxDynError>) -> Result<Arguments, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use onetape_domain::imported::{ImportId, ImportedCandle, NewImport};
+use onetape_domain::imported::{ImportedCandle, NewImport};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::manifest::{
     Decision, Manifest, NewRun, PlannedPart, PlannedTable, RefusedRow, RunId, RunState, TableProgress,
@@ -35,8 +35,8 @@ pub(super) enum How {
     Insert,
 }
 
-fn conflict(operation: &'static str, message: String) -> StoreError {
-    StoreError::new(StoreErrorKind::Conflict, operation, message)
+fn conflict(message: String) -> StoreError {
+    StoreError::new(StoreErrorKind::Conflict, WRITE, message)
 }
 
 fn missing(operation: &'static str, run: &RunId) -> StoreError {
@@ -72,7 +72,7 @@ pub(super) async fn begin(
     if execute(connection, include_str!("../queries/manifests/begin.sql"), begun).await? == 0 {
         return match read::manifest(connection, &run.id).await? {
             Some(begun) if begun.run == *run => Ok(begun),
-            _ => Err(conflict(WRITE, format!("run {} was begun with other tables or settings", run.id))),
+            _ => Err(conflict(format!("run {} was begun with other tables or settings", run.id))),
         };
     }
     for (part, tables) in (0_i32..).zip(run.tables.chunks(ROWS_PER_STATEMENT)) {
@@ -91,7 +91,7 @@ pub(super) async fn begin(
             .await
             .map_err(failed(WRITE))?;
     if let Some((id, instrument, timeframe, source)) = other {
-        return Err(conflict(WRITE, format!("import {id} is one of {instrument} {timeframe} from {source}")));
+        return Err(conflict(format!("import {id} is one of {instrument} {timeframe} from {source}")));
     }
     let begun = read::manifest(connection, &run.id).await?;
     begun.ok_or_else(|| unfit(WRITE, format!("run {} vanished while it was begun", run.id)))
@@ -232,19 +232,10 @@ async fn lock_parts(
     let mut imports = Vec::with_capacity(batch.candles.len());
     for (id, _) in &batch.candles {
         let is_part = parts.iter().any(|part| part == id.as_str());
-        imports.push(open_part(find(connection, id).await?.filter(|_| is_part), batch, id)?);
+        let part = find(connection, id).await?.filter(|_| is_part);
+        imports.push(batch.open_part(id, part, Stored::is_finished)?.new);
     }
     Ok(imports)
-}
-
-fn open_part(found: Option<Stored>, batch: &ImportBatch, id: &ImportId) -> Result<NewImport, StoreError> {
-    match found {
-        None => Err(conflict(BATCH, format!("run {} has no part {id}", batch.run))),
-        Some(part) if part.is_finished() => {
-            Err(conflict(BATCH, format!("part {id} of run {} is finished", batch.run)))
-        }
-        Some(part) => Ok(part.new),
-    }
 }
 
 /// What an import has at the open times of these candles.

@@ -6,6 +6,8 @@ use onetape_domain::instrument::{Instrument, Symbol};
 use onetape_domain::time::Timeframe;
 use serde::{Deserialize, Serialize};
 
+use super::is_there;
+
 /// Longest mapping file.
 pub const MAX_MAPPING_BYTES: usize = 1 << 20;
 
@@ -61,9 +63,7 @@ impl Mapping {
     /// What is said of a table.
     pub(super) fn table(&self, path: &str, names: &[String]) -> Option<(Instrument, Timeframe)> {
         let fits = |table: &&MappedTable| {
-            let is_there =
-                if table.path.ends_with('/') { path.starts_with(&table.path) } else { path == table.path };
-            is_there && table.name.as_ref().is_none_or(|name| *name == names.join("/"))
+            is_there(path, &table.path) && table.name.as_ref().is_none_or(|name| *name == names.join("/"))
         };
         self.tables.iter().find(fits).map(|table| (table.instrument.clone(), table.timeframe))
     }
