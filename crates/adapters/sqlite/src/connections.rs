@@ -12,6 +12,9 @@ use sqlx::sqlite::{
 use crate::commits::Commits;
 use crate::error::failed;
 
+/// How long connections are waited for that close on their own, and how often they are looked at.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_LOOK: Duration = Duration::from_millis(1);
 /// Readers at once; more wait their turn.
 pub(crate) const MAX_READERS: u32 = 16;
 /// How long a caller waits for a connection of this process.
@@ -63,15 +66,24 @@ impl Connections {
     }
 
     pub(crate) async fn close(&self) {
-        self.reader.pool.close().await;
-        // The last connection to close moves the log into the file. A pool of one can miss it, where it is just being given
-        // back; so it is taken out first.
-        if let Ok(writer) = self.writer.settled().await.acquire().await
-            && let Err(error) = writer.close().await
-        {
-            tracing::debug!(%error, "the writer's connection was not closed in order");
+        close(&self.reader.pool).await;
+        // The last connection to close moves the log into the file, and has to be the writer's.
+        close(self.writer.settled().await).await;
+    }
+}
+
+/// Closes a pool with all its connections. One that is just being given back is missed by the pool's own closing, which is
+/// asked again then.
+async fn close(pool: &SqlitePool) {
+    pool.close().await;
+    let gone = async {
+        while pool.size() > 0 {
+            tokio::time::sleep(CLOSE_LOOK).await;
+            pool.close().await;
         }
-        self.writer.pool.close().await;
+    };
+    if tokio::time::timeout(CLOSE_TIMEOUT, gone).await.is_err() {
+        tracing::debug!(connections = pool.size(), "connections to the file are open still");
     }
 }
 
