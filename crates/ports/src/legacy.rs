@@ -56,6 +56,8 @@ pub struct LegacyReading {
 pub struct LegacyRow {
     /// Place in its table, from 0 on.
     pub number: u64,
+    /// When its candle opens, in microseconds since the epoch, where that can be read: also of a row that says nothing else.
+    pub open_time: Option<i64>,
     /// What it says, or why it says nothing. Whether that is a candle,
     /// [`DataValidator::validate_imported`](onetape_domain::validator::DataValidator::validate_imported) tells.
     pub candle: Result<UncheckedCandle, Violations>,

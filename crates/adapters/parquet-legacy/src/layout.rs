@@ -208,9 +208,7 @@ impl CandleLayout {
             taker_buy_volume: self.taker_buy_volume.map(numbers),
             trade_count: self.trade_count.map(|column| Numbers::of(batch.column(column), None)),
         };
-        (0..batch.num_rows())
-            .map(|row| LegacyRow { number: first + row as u64, candle: columns.row(row, unit) })
-            .collect()
+        (0..batch.num_rows()).map(|row| columns.row(row, first + row as u64, unit)).collect()
     }
 }
 
@@ -224,7 +222,7 @@ struct Columns {
 
 impl Columns {
     #[inline]
-    fn row(&mut self, row: usize, unit: &mut Option<NumberUnit>) -> Result<UncheckedCandle, Violations> {
+    fn row(&mut self, row: usize, number: u64, unit: &mut Option<NumberUnit>) -> LegacyRow {
         let mut violations = Violations::default();
         let mut keep = |number: Result<Decimal, Violations>| {
             number.unwrap_or_else(|broken| {
@@ -245,7 +243,9 @@ impl Columns {
             Some(column) if !column.is_nothing(row) => count(column, row).map(Some),
             _ => Ok(None),
         };
-        match (self.times.get(row, unit), trade_count) {
+        let open_time = self.times.get(row, unit);
+        let known = open_time.as_ref().ok().copied();
+        let candle = match (open_time, trade_count) {
             (Ok(open_time), Ok(trade_count)) if violations.0.is_empty() => Ok(UncheckedCandle {
                 open_time,
                 open,
@@ -261,7 +261,8 @@ impl Columns {
                 violations.0.extend(broken.flat_map(|broken| broken.0));
                 Err(violations)
             }
-        }
+        };
+        LegacyRow { number, open_time: known, candle }
     }
 }
 

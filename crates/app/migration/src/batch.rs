@@ -71,7 +71,7 @@ impl Rows {
         Self { table, timeframe, candles, refused, is_sorted: true, count: 0, sums, times }
     }
 
-    pub(crate) fn add(&mut self, LegacyRow { number: row, candle }: LegacyRow) {
+    pub(crate) fn add(&mut self, LegacyRow { number: row, candle, open_time: _ }: LegacyRow) {
         self.count += 1;
         match candle_of(self.timeframe, candle) {
             Ok(candle) => {

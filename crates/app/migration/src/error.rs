@@ -41,7 +41,7 @@ pub enum MigrationError {
     /// Candles have so many holes that they would become too many imports.
     #[error(
         "the {timeframe} candles of {instrument} have holes that divide them into more than {most} parts: say that longer silence \
-         is quiet trade, or that each day with a candle is whole, or allow more parts"
+         is quiet trade, or that each day with a candle is whole, or allow more parts; rows that are refused are holes in any case"
     )]
     TooManyParts {
         /// Whose candles.

@@ -18,6 +18,7 @@ mod batch;
 mod compare;
 mod dual;
 mod error;
+mod holes;
 mod manager;
 mod metrics;
 mod names;

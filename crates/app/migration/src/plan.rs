@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::batch::candle_of;
 use crate::error::MigrationError;
+use crate::holes::{Holes, RefusedRows};
 use crate::presence::Presence;
 use crate::progress::{Progress, Step, Watcher, fraction};
 use crate::report::is_refusal;
@@ -71,6 +72,7 @@ struct Looked {
     table: PlannedTable,
     found: Found,
     periods: Presence,
+    refused: RefusedRows,
 }
 
 /// Reads a folder and plans its import. Nothing is changed anywhere.
@@ -94,11 +96,12 @@ pub async fn plan(
     let mut looked = planner.looked;
     // Stable: the tables of a file keep their order.
     looked.sort_by(|a, b| precedence(a).cmp(&precedence(b)));
-    let mut periods = BTreeMap::<(Instrument, Timeframe), Presence>::new();
-    for Looked { table, found, periods: own } in &mut looked {
+    let mut periods = BTreeMap::<(Instrument, Timeframe), (Presence, Holes)>::new();
+    for Looked { table, found, periods: own, refused } in &mut looked {
         if let Decision::Take { instrument, timeframe } = &table.decision {
-            let all = periods.entry((instrument.clone(), *timeframe)).or_default();
+            let (all, holes) = periods.entry((instrument.clone(), *timeframe)).or_default();
             found.repeated += all.merge(std::mem::take(own));
+            holes.merge(std::mem::take(refused).finish());
         }
     }
     let (tables, found): (Vec<_>, Vec<_>) = looked.into_iter().map(|one| (one.table, one.found)).unzip();
@@ -131,12 +134,12 @@ fn derived(options: &PlanOptions, settings: &str, tables: &[PlannedTable]) -> Re
 fn parts(
     id: &RunId,
     options: &PlanOptions,
-    periods: &BTreeMap<(Instrument, Timeframe), Presence>,
+    periods: &BTreeMap<(Instrument, Timeframe), (Presence, Holes)>,
 ) -> Result<Vec<PlannedPart>, MigrationError> {
     let mut parts = Vec::new();
-    for ((instrument, timeframe), periods) in periods {
+    for ((instrument, timeframe), (periods, holes)) in periods {
         let most = options.max_parts.min(MAX_PARTS - parts.len());
-        let stretches = periods.stretches(*timeframe, &options.settings.holes, most);
+        let stretches = periods.stretches(*timeframe, &options.settings.holes, holes, most);
         if stretches.len() > most {
             let (instrument, timeframe) = (instrument.clone(), *timeframe);
             return Err(MigrationError::TooManyParts { instrument, timeframe, most });
@@ -242,8 +245,9 @@ impl Planner<'_, '_> {
                 return self.take_note(table, Found::default());
             }
         };
+        let found = Found { unused, ..Found::default() };
         let mut looked =
-            Looked { table, found: Found { unused, ..Found::default() }, periods: Presence::default() };
+            Looked { table, found, periods: Presence::default(), refused: RefusedRows::default() };
         if let Some(error) = self.read(file, number, said.rows, timeframe, &mut looked).await? {
             looked.table.decision = unreadable(&error);
             return self.take_note(looked.table, Found::default());
@@ -276,8 +280,12 @@ impl Planner<'_, '_> {
                     Ok(candle) => {
                         looked.found.counts_trades |= candle.ohlcv().trade_count.is_some();
                         looked.found.add(&mut looked.periods, timeframe, candle.open_time());
+                        looked.refused.sound(timeframe, candle.open_time());
                     }
-                    Err(reasons) => looked.found.refuse(row.number, reasons),
+                    Err(reasons) => {
+                        looked.found.refuse(row.number, reasons);
+                        looked.refused.refused(timeframe, row.open_time);
+                    }
                 }
             }
             self.show(file, expected.map_or(0.0, |expected| fraction(read, expected)))?;
@@ -288,7 +296,8 @@ impl Planner<'_, '_> {
 
     /// A table that is left where it is.
     fn take_note(&mut self, table: PlannedTable, found: Found) -> Result<(), MigrationError> {
-        self.note(Looked { table, found, periods: Presence::default() })
+        let (periods, refused) = (Presence::default(), RefusedRows::default());
+        self.note(Looked { table, found, periods, refused })
     }
 
     fn note(&mut self, looked: Looked) -> Result<(), MigrationError> {

@@ -1,11 +1,15 @@
 //! Which periods have a candle: a bit each, in any order, and the stretches of time that follow.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use roaring::RoaringBitmap;
 
+use crate::holes::Holes;
 use crate::settings::HolePolicy;
 
-/// Microseconds of a UTC day.
+/// A UTC day.
 const DAY: Timeframe = Timeframe::D1;
 
 /// Periods of one timeframe. A run of neighbours takes a few bytes, others two bytes each at most.
@@ -49,43 +53,134 @@ impl Presence {
         missing.map(move |slot| opening(timeframe, slot))
     }
 
-    /// The stretches of time that are spoken of, oldest first; at most one more than `most`.
-    pub(crate) fn stretches(&self, timeframe: Timeframe, holes: &HolePolicy, most: usize) -> Vec<TimeRange> {
-        let (unit, quiet) = match holes {
-            HolePolicy::WholeDays => (DAY, 0),
-            HolePolicy::Quiet(_) => (timeframe, holes.quiet_periods(timeframe)),
+    /// The stretches of time that are spoken of, oldest first; at most one more than `most`. Each has a candle, and none of them
+    /// a period of which nothing is known.
+    pub(crate) fn stretches(
+        &self,
+        timeframe: Timeframe,
+        policy: &HolePolicy,
+        holes: &Holes,
+        most: usize,
+    ) -> Vec<TimeRange> {
+        let quiet = match policy {
+            HolePolicy::WholeDays => {
+                Quiet::Days(u32::try_from(DAY.micros() / timeframe.micros()).unwrap_or(u32::MAX))
+            }
+            HolePolicy::Quiet(_) => Quiet::Periods(policy.quiet_periods(timeframe)),
         };
-        let mut stretches = Vec::new();
-        let mut current = None::<(u32, u32)>;
-        let per_unit = u32::try_from(unit.micros() / timeframe.micros()).unwrap_or(u32::MAX);
-        for at in self.0.iter().map(|slot| slot / per_unit) {
-            match &mut current {
-                Some((_, last)) if u64::from(at.saturating_sub(*last)) <= quiet + 1 => *last = at,
-                _ => {
-                    stretches.extend(current.and_then(|bounds| range(unit, bounds)));
-                    if stretches.len() > most {
-                        return stretches;
-                    }
-                    current = Some((at, at));
-                }
+        let silence = Silence { candles: &self.0, holes, unknown: holes.unknown(&self.0), quiet };
+        let rows = match holes.said.is_empty() {
+            true => Cow::Borrowed(&self.0),
+            false => Cow::Owned(&self.0 | &holes.said),
+        };
+        let mut spoken = Spoken { timeframe, current: None, done: Vec::new() };
+        let mut last = None::<u32>;
+        for row in rows.iter() {
+            if last.is_none_or(|last| last + 1 < row) {
+                silence.between(last, Some(row)).into_iter().for_each(|silent| spoken.add(silent, false));
+            }
+            if holes.said.is_empty() || self.0.contains(row) {
+                spoken.add((row, row + 1), true);
+            }
+            if spoken.done.len() > most {
+                return spoken.done;
+            }
+            last = Some(row);
+        }
+        silence.between(last, None).into_iter().for_each(|silent| spoken.add(silent, false));
+        spoken.end();
+        spoken.done
+    }
+}
+
+/// Periods from one up to another.
+type Periods = (u32, u32);
+
+/// How long nobody may have traded.
+#[derive(Debug, Clone, Copy)]
+enum Quiet {
+    /// So many periods between two rows.
+    Periods(u64),
+    /// As long as a day, of so many periods, has a candle.
+    Days(u32),
+}
+
+/// Where nobody traded.
+struct Silence<'a> {
+    candles: &'a RoaringBitmap,
+    holes: &'a Holes,
+    /// Where that is not known: bounds of stretches, neither of them in it, the starts by their ends.
+    unknown: BTreeMap<u32, u32>,
+    quiet: Quiet,
+}
+
+impl Silence<'_> {
+    /// After a row and before the next one.
+    fn between(&self, last: Option<u32>, next: Option<u32>) -> [Periods; 2] {
+        let (from, to) = (last.map_or(0, |last| last + 1), next.unwrap_or(u32::MAX));
+        match self.quiet {
+            Quiet::Periods(most) => {
+                let is_short = last.is_some() && next.is_some() && u64::from(to - from) <= most;
+                [self.known((from, to), is_short), (0, 0)]
+            }
+            Quiet::Days(day) => {
+                let end = last.map_or(0, |last| (last / day + 1) * day).min(to);
+                let start = next.map_or(to, |next| next / day * day).max(from).max(end);
+                let has_candle = |row: Option<u32>| {
+                    let first = row.unwrap_or(0) / day * day;
+                    self.holes.said.is_empty() || self.candles.range_cardinality(first..first + day) > 0
+                };
+                [self.known((from, end), has_candle(last)), self.known((start, to), has_candle(next))]
             }
         }
-        stretches.extend(current.and_then(|bounds| range(unit, bounds)));
-        stretches
+    }
+
+    /// Periods, if nobody traded and nothing is unknown in them.
+    fn known(&self, (from, to): Periods, is_quiet: bool) -> Periods {
+        let mut unknown = self.unknown.range(from.saturating_add(1)..);
+        let is_known = is_quiet && from < to && unknown.next().is_none_or(|(_, start)| start + 1 >= to);
+        if is_known { (from, to) } else { (0, 0) }
+    }
+}
+
+/// Stretches in the making.
+struct Spoken {
+    timeframe: Timeframe,
+    /// The last one, and whether it has a candle.
+    current: Option<(Periods, bool)>,
+    done: Vec<TimeRange>,
+}
+
+impl Spoken {
+    /// Adds periods later than all before.
+    fn add(&mut self, (from, to): Periods, has_candle: bool) {
+        if from == to {
+            return;
+        }
+        match &mut self.current {
+            Some(((_, end), has)) if *end == from => (*end, *has) = (to, *has || has_candle),
+            _ => {
+                self.end();
+                self.current = Some(((from, to), has_candle));
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(((from, to), true)) = self.current.take() {
+            let [from, to] = [from, to].map(|at| opening(self.timeframe, at));
+            self.done.extend(TimeRange::try_new(from, to));
+        }
     }
 }
 
 /// Periods since 1970: in the bounds of times they fit.
-fn slot(timeframe: Timeframe, open_time: Timestamp) -> u32 {
+pub(crate) fn slot(timeframe: Timeframe, open_time: Timestamp) -> u32 {
     u32::try_from(open_time.micros() / timeframe.micros()).unwrap_or(u32::MAX)
 }
 
 fn opening(timeframe: Timeframe, slot: u32) -> Timestamp {
     Timestamp::from_micros(i64::from(slot) * timeframe.micros())
-}
-
-fn range(unit: Timeframe, (first, last): (u32, u32)) -> Option<TimeRange> {
-    TimeRange::try_new(opening(unit, first), unit.close_time(opening(unit, last))).ok()
 }
 
 #[cfg(test)]
@@ -118,21 +213,30 @@ mod tests {
         let quiet = HolePolicy::default();
         let seconds = of(Timeframe::S1, &[900, 0, 300, 601, 1]);
         // 300 seconds, 301 to 600, are the longest silence in it.
-        assert_eq!(shown(seconds.stretches(Timeframe::S1, &quiet, 9)), [(0, 901)]);
+        assert_eq!(shown(seconds.stretches(Timeframe::S1, &quiet, &Holes::default(), 9)), [(0, 901)]);
         let seconds = of(Timeframe::S1, &[0, 302]);
-        assert_eq!(shown(seconds.stretches(Timeframe::S1, &quiet, 9)), [(0, 1), (302, 303)]);
+        assert_eq!(
+            shown(seconds.stretches(Timeframe::S1, &quiet, &Holes::default(), 9)),
+            [(0, 1), (302, 303)]
+        );
         let hours = of(Timeframe::H1, &[0, 3_600, 10_800]);
-        assert_eq!(shown(hours.stretches(Timeframe::H1, &quiet, 9)), [(0, 7_200), (10_800, 14_400)]);
+        assert_eq!(
+            shown(hours.stretches(Timeframe::H1, &quiet, &Holes::default(), 9)),
+            [(0, 7_200), (10_800, 14_400)]
+        );
         let mut longer = QuietRuns::default();
         longer.set(Timeframe::H1, 3_600);
-        assert_eq!(shown(hours.stretches(Timeframe::H1, &HolePolicy::Quiet(longer), 9)), [(0, 14_400)]);
+        assert_eq!(
+            shown(hours.stretches(Timeframe::H1, &HolePolicy::Quiet(longer), &Holes::default(), 9)),
+            [(0, 14_400)]
+        );
     }
 
     #[test]
     fn whole_days_are_spoken_of_as_a_whole() {
         let day = 86_400;
         let seconds = of(Timeframe::S1, &[5, day - 7, day, 3 * day + 40]);
-        let stretches = seconds.stretches(Timeframe::S1, &HolePolicy::WholeDays, 9);
+        let stretches = seconds.stretches(Timeframe::S1, &HolePolicy::WholeDays, &Holes::default(), 9);
         assert_eq!(shown(stretches), [(0, 2 * day), (3 * day, 4 * day)]);
     }
 
@@ -140,8 +244,14 @@ mod tests {
     fn there_are_no_more_stretches_than_asked_for_and_one() {
         let seconds: Vec<i64> = (0..100).map(|i| i * 1_000).collect();
         let presence = of(Timeframe::S1, &seconds);
-        assert_eq!(presence.stretches(Timeframe::S1, &HolePolicy::default(), 10).len(), 11);
-        assert_eq!(presence.stretches(Timeframe::S1, &HolePolicy::default(), 100).len(), 100);
+        assert_eq!(
+            presence.stretches(Timeframe::S1, &HolePolicy::default(), &Holes::default(), 10).len(),
+            11
+        );
+        assert_eq!(
+            presence.stretches(Timeframe::S1, &HolePolicy::default(), &Holes::default(), 100).len(),
+            100
+        );
     }
 
     proptest! {
@@ -154,7 +264,7 @@ mod tests {
             let mut runs = QuietRuns::default();
             runs.set(Timeframe::M1, quiet * 60);
             let presence = of(Timeframe::M1, &seconds);
-            let stretches = shown(presence.stretches(Timeframe::M1, &HolePolicy::Quiet(runs), 1_000));
+            let stretches = shown(presence.stretches(Timeframe::M1, &HolePolicy::Quiet(runs), &Holes::default(), 1_000));
             for second in &seconds {
                 let holding = stretches.iter().filter(|(start, end)| start <= second && second < end);
                 prop_assert_eq!(holding.count(), 1);

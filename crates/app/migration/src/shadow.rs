@@ -155,11 +155,8 @@ async fn compare(
     let mut rows = source.rows(&target.path, 0, &LegacyReading::default(), 0);
     let mut comparison = Comparison::new(reads, target, end);
     while let Some(batch) = rows.try_next().await? {
-        for LegacyRow { number, candle } in batch {
-            let time = match &candle {
-                Ok(candle) => Some(Timestamp::from_micros(candle.open_time)),
-                Err(_) => None,
-            };
+        for LegacyRow { number, open_time, candle } in batch {
+            let time = open_time.map(Timestamp::from_micros);
             if time.is_none_or(|time| range.is_none_or(|range| range.contains(time))) {
                 comparison.row(number, candle.map_err(|broken| broken.to_string())).await?;
             }

@@ -15,6 +15,7 @@ mod file;
 mod gaps;
 mod golden;
 mod import;
+mod import_holes;
 mod journaled;
 mod killed;
 mod live;

@@ -82,6 +82,7 @@ async fn where_neither_counts_the_table_is_not_taken_in() {
     let report = moving.run(&plan).await;
     assert_eq!((report.state, report.failed.len()), (RunState::Running, 1), "{:?}", report.failed);
     assert!(report.failed[0].reason.starts_with("rows 0 and 2 say different things"), "{:?}", report.failed);
+    assert!(moving.stored("binance:ETH/USDT").await.is_empty(), "nothing is said of them");
     moving.manager.rollback(&plan.run.id, &mut on).await.expect("removed");
     assert!(moving.stored("binance:ETH/USDT").await.is_empty());
 }

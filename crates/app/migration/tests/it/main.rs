@@ -2,6 +2,7 @@
 
 mod cache;
 mod conflicts;
+mod holes;
 mod interrupted;
 mod lean;
 mod support;
