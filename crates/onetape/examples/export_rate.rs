@@ -98,9 +98,8 @@ fn tell(what: &str, rows: u64, begin: Instant, bytes: u64) {
 }
 
 fn peak() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or_else(|| "unknown here".to_owned(), |line| line.trim().to_owned())
+    let bytes = onetape_testkit::memory::peak_bytes(std::process::id());
+    bytes.map_or_else(|| "unknown here".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
 }
 
 async fn fill(tape: &Onetape, instrument: &Instrument, count: i64) -> Outcome<()> {

@@ -13,6 +13,7 @@ pub mod fault;
 pub mod feed;
 pub mod generator;
 pub mod history;
+pub mod memory;
 pub mod python;
 pub mod recording;
 pub mod reference;

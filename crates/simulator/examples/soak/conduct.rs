@@ -228,9 +228,7 @@ impl Life {
     /// Largest resident memory so far; 0 where the system does not tell.
     fn peak_kib(&self) -> u64 {
         let Some(id) = self.child.id() else { return 0 };
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        onetape_testkit::memory::peak_bytes(id).unwrap_or(0) / 1_024
     }
 
     fn signal(&self, name: &str) -> Result<()> {

@@ -211,20 +211,13 @@ fn row_groups_leave_the_memory_when_they_are_large_enough() {
     assert!(notes.iter().any(|note| note.key == onetape_arrow::key::DECIMALS));
 }
 
-/// What this process has needed at most, in kilobytes.
-#[cfg(target_os = "linux")]
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 /// Rows that would take some 150 MB, made while they are written.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn memory_does_not_grow_with_the_rows() {
     use futures::{StreamExt as _, TryStreamExt as _, stream};
     use onetape_arrow::batches;
+    use onetape_testkit::memory::peak_bytes;
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut peaks = Vec::new();
@@ -241,8 +234,8 @@ async fn memory_does_not_grow_with_the_rows() {
         }
         let written = dataset.finish(stream.schema()).expect("finished");
         assert_eq!(written.rows, u64::try_from(count).expect("a count"));
-        peaks.push(peak());
+        peaks.push(peak_bytes(std::process::id()).expect("a peak"));
     }
     let grown = peaks[1] - peaks[0];
-    assert!(grown < 48 << 10, "{grown} kB more for thirty times as many rows");
+    assert!(grown < 48 << 20, "{grown} bytes more for thirty times as many rows");
 }

@@ -153,7 +153,6 @@ async fn looked_up(store: &TimescaleStore, seconds: &Seconds, import: &NewImport
 }
 
 fn most_memory() -> String {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or_default().trim().to_owned()
+    let bytes = onetape_testkit::memory::peak_bytes(std::process::id());
+    bytes.map_or_else(|| "unknown here".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
 }
