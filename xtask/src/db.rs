@@ -77,6 +77,17 @@ pub fn run(task: Task) -> Result<()> {
     }
 }
 
+/// The workspace's own database, started and set up if need be.
+pub fn prepared() -> Result<String> {
+    let settings = Settings { install_packages: true, ..Settings::from_env() };
+    runtime()?.block_on(async {
+        let url = store_url(Store { store: None }, &settings).await?;
+        admin::create(&url).await?;
+        migrate::migrate(&url).await?;
+        Ok(url)
+    })
+}
+
 /// Says which server tests will use, starting it if need be. False: none can be had.
 ///
 /// # Panics

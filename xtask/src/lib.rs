@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod db;
+pub mod import;
 pub mod layers;
 pub mod lean;
 pub mod report;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, db, layers, lean, report, schema, soak, test, tidy};
+use xtask::{bench, db, import, layers, lean, report, schema, soak, test, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Developer tasks of the onetape workspace", version)]
@@ -21,6 +21,10 @@ enum Task {
     Test(test::Options),
     /// Measure the budgets of the design, each beside its floor, in release
     Bench(bench::Options),
+    /// `onetape import`, built from here, on the workspace's own database unless told otherwise
+    Import(import::Options),
+    /// `onetape cutover` in the same way
+    Cutover(import::Options),
     /// Collect a simulated venue while everything fails, and compare what was stored with what happened
     Soak(soak::Options),
     /// Something that happens to the database server of a soak, which calls this
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         Task::Db(task) => db::run(task),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Import(options) => import::run("import", &options),
+        Task::Cutover(options) => import::run("cutover", &options),
         Task::Soak(options) => soak::run(&options),
         Task::SoakServer(fault) => soak::disturb(&fault),
         Task::Schema(options) => schema::run(&options),
