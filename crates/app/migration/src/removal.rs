@@ -4,6 +4,7 @@ use onetape_domain::manifest::{RunId, RunState};
 
 use crate::error::MigrationError;
 use crate::manager::DataMigrationManager;
+use crate::metrics;
 use crate::progress::{Progress, Step, Watcher, fraction};
 use crate::report::RemovalReport;
 
@@ -35,6 +36,7 @@ impl DataMigrationManager {
             let doing = || format!("removing {}", part.id);
             let removed = self.patient.call(doing, || self.imports.remove_import(&part.id)).await?;
             candles += removed;
+            metrics::removed(removed);
             // Something is done in every call.
             if is_stopped && removed > 0 {
                 return Ok(report(RunState::Removing, candles, true));

@@ -10,6 +10,7 @@ use onetape_ports::{LegacySource, StoreErrorKind, with_causes};
 
 use crate::error::MigrationError;
 use crate::manager::{DataMigrationManager, settings_of};
+use crate::metrics;
 use crate::progress::{Progress, Step, Watcher, fraction};
 use crate::report::{FailedTable, RunReport};
 use crate::table::{Ended, Import};
@@ -122,6 +123,7 @@ impl DataMigrationManager {
         if !is_stopped {
             is_stopped = self.finish(&run, rows, &mut failed, watch).await?;
         }
+        metrics::left(failed.len());
         let manifest = self.manifest(&run).await?;
         self.outcome(manifest, failed, rows, is_stopped).await
     }
@@ -155,7 +157,7 @@ impl DataMigrationManager {
             let is_stopped = watch(&progress).is_break();
             let doing = || format!("finishing {}", part.id);
             match self.patient.call(doing, || self.imports.finish_import(&part.id, part.covered)).await {
-                Ok(_) => {}
+                Ok(_) => metrics::part_finished(),
                 Err(MigrationError::Store { source, .. }) if source.kind() == StoreErrorKind::Data => {
                     is_all = false;
                     let (path, name) = (part.id.to_string(), String::new());

@@ -14,6 +14,7 @@ use onetape_ports::{
 use crate::batch::{Clash, Rows, Settled, divide};
 use crate::error::MigrationError;
 use crate::manager::DataMigrationManager;
+use crate::metrics;
 use crate::progress::{Progress, Step, Watcher, fraction};
 use crate::settings::Settings;
 
@@ -116,15 +117,18 @@ impl<'a, 'w> Import<'a, 'w> {
         let mut source = Source { at, timeframe: of.1, parts: &parts, rows, ahead: Vec::new().into_iter() };
         let none = source.rows_after(progress.sums, progress.first.zip(progress.last));
         let mut batch = self.read(&mut source, none, progress.rows_read).await?;
+        let mut stands = progress.clone();
         loop {
             let none = source.rows_after(batch.sums, batch.times);
             if batch.is_last {
-                self.write(&batch).await?;
+                metrics::taken_in(&stands, &self.write(&batch).await?);
                 self.show(table, &batch);
                 return Ok(());
             }
             let (written, next) = join!(self.write(&batch), self.read(&mut source, none, batch.to_row));
-            written?;
+            let written = written?;
+            metrics::taken_in(&stands, &written);
+            stands = written;
             self.show(table, &batch);
             if self.is_stopped {
                 return Ok(());
@@ -170,13 +174,13 @@ impl<'a, 'w> Import<'a, 'w> {
         })
     }
 
-    async fn write(&self, batch: &ImportBatch) -> Result<(), Ended> {
+    async fn write(&self, batch: &ImportBatch) -> Result<TableProgress, Ended> {
         let doing =
             || format!("writing rows {} to {} of table {}", batch.from_row, batch.to_row, batch.table);
         let written =
             self.manager.patient.call(doing, || self.manager.manifests.write_import_batch(batch)).await;
         match written {
-            Ok(_) => Ok(()),
+            Ok(progress) => Ok(progress),
             // What the store refuses of a table, it refuses again.
             Err(MigrationError::Store { source, .. }) if source.kind() == StoreErrorKind::Data => {
                 Err(Ended::of(&source))

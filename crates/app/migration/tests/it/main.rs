@@ -5,4 +5,5 @@ mod conflicts;
 mod holes;
 mod interrupted;
 mod lean;
+mod metrics;
 mod support;
