@@ -23,6 +23,9 @@ enum What {
     Budgets,
     /// The database at scale: loads some 50 million rows on the server that `ONETAPE_BENCH_DATABASE_URL` names
     Database,
+    /// A Parquet file of 20 million rows through `onetape import`, into a SQLite file and the server that
+    /// `ONETAPE_BENCH_DATABASE_URL` names
+    Import,
 }
 
 /// Runs a benchmark.
@@ -39,6 +42,9 @@ pub fn run(options: &Options) -> Result<()> {
         }
         What::Database => {
             command.args(["--package", "onetape-timescale", "--bench", "scale"]);
+        }
+        What::Import => {
+            command.args(["--package", "onetape-cli", "--bench", "import"]);
         }
     }
     workspace::run(command.arg("--").args(&options.arguments))

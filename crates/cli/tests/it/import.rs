@@ -1,30 +1,23 @@
-//! Folders of an old system: in, verified, killed on the way, and out again (A9).
-//!
-//! `ONETAPE_KILLS=50 cargo nextest run -p onetape-cli -E 'test(import)'` kills more often.
+//! Folders of an old system: in, verified, and out again (A9).
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use onetape::ports::{ImportedQuery, Selection};
 use onetape::prelude::*;
-use onetape_testkit::generator::Rng;
 use serde_json::Value;
 
-use crate::support::{Home, Kind, Ran, TestStore, onetape};
+use crate::support::{Kind, Ran, TestStore, onetape};
 
-/// Kills of a test run that says nothing else.
-const KILLS: u64 = 5;
-
-fn cache(name: &str) -> Option<PathBuf> {
+pub(crate) fn cache(name: &str) -> Option<PathBuf> {
     onetape_testkit::data::folder().map(|data| data.join("legacy_cache").join(name))
 }
 
-fn import(store: &TestStore, args: &[&str]) -> Ran {
+pub(crate) fn import(store: &TestStore, args: &[&str]) -> Ran {
     onetape(&[&["import"], args, &["--store", store.url()]].concat())
 }
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("json")
 }
 
@@ -112,51 +105,4 @@ async fn what_is_left_out_is_told_and_the_exit_code_says_so() {
     let status = import(&store, &["status", &run]).ok();
     assert_eq!(status.matches("invalid: five_invalid_rows/").count(), 5, "{status}");
     assert!(!Path::new("PICKLE_CANARY_WAS_EXECUTED").exists());
-}
-
-/// An import that a kill may meet anywhere: many small transactions.
-async fn killed_at(folder: &str, moment: Duration) -> TestStore {
-    let store = Kind::File.store().await.expect("a file");
-    onetape(&["db", "setup", "--store", store.url()]).ok();
-    let home = Home::new();
-    let mut command = home.command();
-    command.args(["import", "run", folder, "--batch-rows", "40", "--json", "--store", store.url()]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
-    tokio::time::sleep(moment).await;
-    child.kill().expect("killed");
-    child.wait().expect("a child");
-    store
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_import_killed_at_any_moment_goes_on_or_goes_away() {
-    let Some(folder) = cache("pandas-2.2.3") else { return };
-    let folder = folder.to_str().expect("text");
-    let kills = std::env::var("ONETAPE_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"));
-    let undisturbed = Kind::File.store().await.expect("a file");
-    let clock = onetape::memory::SystemClock::default();
-    use onetape::ports::WallClock as _;
-    let begun = clock.monotonic_micros();
-    let whole = json(&import(&undisturbed, &["run", folder, "--batch-rows", "40", "--json"]).ok());
-    let took = clock.monotonic_micros() - begun;
-    let expected = stored(&undisturbed).await;
-    let mut rng = Rng::new(7);
-    let mut interrupted = 0;
-    for kill in 0..kills {
-        let store = killed_at(folder, Duration::from_micros(rng.between(0, took).unsigned_abs())).await;
-        let runs = import(&store, &["status"]).ok();
-        let run = whole["run"].as_str().expect("a name");
-        interrupted += u64::from(runs.contains("running"));
-        if kill % 2 == 1 && runs.contains(run) {
-            import(&store, &["rollback", run]).ok();
-            assert_eq!(stored(&store).await, Vec::<String>::new(), "kill {kill}: rolled back");
-            continue;
-        }
-        // Beginning it again goes on.
-        let report = json(&import(&store, &["run", folder, "--batch-rows", "40", "--json"]).ok());
-        let tables = |report: &Value| report["tables"].clone();
-        assert_eq!(tables(&report), tables(&whole), "kill {kill}");
-        assert_eq!(stored(&store).await, expected, "kill {kill}");
-    }
-    eprintln!("{interrupted} of {kills} kills met the import");
 }
