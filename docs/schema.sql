@@ -4,6 +4,17 @@
 -- why. Left out is what differs between the editions: the continuous aggregates ohlcv_*_continuous (views on the Apache
 -- edition), columnstore settings and policies. Chunk lengths are those of the default settings.
 
+CREATE TABLE cutover_log (
+    number bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    recorded_by text NOT NULL,
+    what text NOT NULL,
+    event text NOT NULL,
+    CONSTRAINT cutover_log_pkey PRIMARY KEY (number),
+    CONSTRAINT numbers_begin_at_1 CHECK ((number >= 1)),
+    CONSTRAINT what_is_known CHECK ((what = ANY (ARRAY['advanced'::text, 'back'::text, 'verified'::text, 'shadowed'::text, 'archived'::text, 'removed'::text, 'restored'::text])))
+);
+
 CREATE TABLE import_parts (
     run text NOT NULL,
     "position" integer NOT NULL,

@@ -13,6 +13,7 @@ pub mod canonical;
 pub mod change;
 pub mod clock;
 pub mod coverage;
+pub mod cutover;
 pub mod decimal;
 pub mod engine;
 pub mod expiry;

@@ -345,7 +345,7 @@ impl RowRefusal {
 }
 
 /// The value of a name in a store.
-fn known<T: Copy>(
+pub(crate) fn known<T: Copy>(
     field: &str,
     all: &[T],
     name_of: impl Fn(T) -> &'static str,

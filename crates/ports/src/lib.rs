@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod cache;
 pub mod clock;
+pub mod cutover;
 pub mod error;
 pub mod feed;
 pub mod history;
@@ -23,6 +24,7 @@ pub mod store;
 pub use archive::{ArchiveStore, Load, LoadEnd, LoadRows, SupersededQuery};
 pub use cache::{CacheStatistics, Cadence, HotCache, Tick, TickStream, WatchQuery};
 pub use clock::WallClock;
+pub use cutover::CutoverStore;
 pub use error::{StoreError, StoreErrorKind, with_causes};
 pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
 pub use history::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage};

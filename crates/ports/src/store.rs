@@ -23,6 +23,7 @@ use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 
 use crate::archive::ArchiveStore;
+use crate::cutover::CutoverStore;
 use crate::error::StoreError;
 use crate::inventory::InventoryStore;
 use crate::manifest::ManifestStore;
@@ -243,6 +244,7 @@ pub trait MarketStore:
     + FrameStore
     + ImportStore
     + ManifestStore
+    + CutoverStore
     + ClosingStore
     + ArchiveStore
     + InventoryStore
@@ -261,6 +263,7 @@ impl<T> MarketStore for T where
         + FrameStore
         + ImportStore
         + ManifestStore
+        + CutoverStore
         + ClosingStore
         + ArchiveStore
         + InventoryStore

@@ -7,6 +7,7 @@ mod candles;
 mod clocks;
 mod closing;
 mod coverage;
+mod cutover;
 mod data;
 mod frames;
 mod imports;
@@ -170,6 +171,7 @@ pub fn cases() -> Vec<Case> {
         frames::cases(),
         imports::cases(),
         manifests::cases(),
+        cutover::cases(),
         archive::cases(),
         inventory::cases(),
         scale::cases(),

@@ -12,6 +12,7 @@ use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::TapeBatch;
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::CoverageRow;
+use onetape_domain::cutover::CutoverRecord;
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
@@ -24,7 +25,7 @@ use onetape_domain::time::{TimeRange, Timestamp};
 use onetape_domain::trade::Trade;
 use onetape_ports::{
     ArchiveStore, BookQuery, BookStore, CandleQuery, CandleStore, ClockStore, ClosingStore, CoverageStore,
-    FrameQuery, FrameStore, ImbalanceStore, ImportBatch, ImportStore, ImportedQuery, Inventory,
+    CutoverStore, FrameQuery, FrameStore, ImbalanceStore, ImportBatch, ImportStore, ImportedQuery, Inventory,
     InventoryStore, Load, LoadEnd, LoadRows, ManifestStore, MarketStore, QuarantineEntry, QuarantineQuery,
     QuarantineStore, RowStream, Sizes, StoreError, StoreErrorKind, SupersededQuery, TapeStore, TimeQuery,
     TradeStore,
@@ -397,6 +398,17 @@ impl<S: MarketStore + ?Sized> ManifestStore for FaultStore<S> {
         open_times: &[Timestamp],
     ) -> Result<Vec<ImportedCandle>, StoreError> {
         self.call("import_at", self.inner.import_at(id, open_times)).await
+    }
+}
+
+#[async_trait]
+impl<S: MarketStore + ?Sized> CutoverStore for FaultStore<S> {
+    async fn append_cutover(&self, record: &CutoverRecord) -> Result<(), StoreError> {
+        self.call("append_cutover", self.inner.append_cutover(record)).await
+    }
+
+    fn stream_cutover(&self, after: u64) -> RowStream<'_, CutoverRecord> {
+        self.stream("stream_cutover", self.inner.stream_cutover(after))
     }
 }
 

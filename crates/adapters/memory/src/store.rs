@@ -5,6 +5,7 @@ mod books;
 mod candles;
 mod clocks;
 mod coverage;
+mod cutover;
 mod frames;
 mod imbalances;
 mod imports;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use onetape_domain::book::BookSnapshot;
 use onetape_domain::candle::SupersededCandle;
 use onetape_domain::clock::InstrumentClock;
+use onetape_domain::cutover::CutoverRecord;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::imbalance::Imbalances;
 use onetape_domain::instrument::Instrument;
@@ -50,6 +52,7 @@ pub struct MemoryStore {
 struct Inner {
     tapes: RwLock<BTreeMap<Instrument, Arc<RwLock<Tape>>>>,
     quarantine: Mutex<Quarantine>,
+    cutover: Mutex<Vec<CutoverRecord>>,
     /// Locked after a tape, where both are.
     imports: RwLock<Imports>,
 }

@@ -24,6 +24,7 @@ mod columns;
 mod commits;
 mod connections;
 mod coverage;
+mod cutover;
 mod doctor;
 mod error;
 mod expiry;

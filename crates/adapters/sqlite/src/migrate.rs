@@ -18,7 +18,7 @@ const MIGRATE: &str = "migrate the file";
 const APPLICATION_ID: i64 = 0x3174_6170;
 
 /// In the order they apply; append-only.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "instruments", include_str!("../migrations/0001_instruments.sql")),
     (2, "candles", include_str!("../migrations/0002_candles.sql")),
     (3, "trades", include_str!("../migrations/0003_trades.sql")),
@@ -30,6 +30,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "loads", include_str!("../migrations/0009_loads.sql")),
     (10, "quarantine ids", include_str!("../migrations/0010_quarantine_ids.sql")),
     (11, "import runs", include_str!("../migrations/0011_import_runs.sql")),
+    (12, "cutover log", include_str!("../migrations/0012_cutover_log.sql")),
 ];
 
 /// A migration that a file went through.

@@ -26,6 +26,7 @@ mod clocks;
 mod columns;
 mod coverage;
 mod cursor;
+mod cutover;
 mod doctor;
 mod edition;
 mod error;

@@ -25,8 +25,9 @@ const CHANGE: &str = "INSERT,SELECT,UPDATE";
 
 /// Relations that are no hypertables, with what the writer may do. Every relation of the schema is here or in
 /// [`writes`]; a test says so.
-const OTHERS: [(&str, &str); 19] = [
+const OTHERS: [(&str, &str); 20] = [
     ("_sqlx_migrations", READ),
+    ("cutover_log", ADD),
     ("import_parts", ADD),
     (REFUSED_ROWS, ADD),
     ("import_runs", CHANGE),

@@ -14,7 +14,7 @@ async fn a_file_is_set_up_filled_inspected_and_maintained() {
     onetape(&["db", "setup", "--store", url]).ok();
     let status: Value =
         serde_json::from_str(&onetape(&["db", "status", "--json", "--store", url]).ok()).expect("json");
-    assert_eq!(status["migrations"].as_array().expect("list").len(), 11);
+    assert_eq!(status["migrations"].as_array().expect("list").len(), 12);
     onetape(&["db", "migrate", "--store", url]).ok();
 
     // The tape is old: by the default settings most of it would be dropped.

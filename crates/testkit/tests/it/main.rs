@@ -6,6 +6,7 @@ mod coverage_properties;
 mod doubles;
 mod handmade_cases;
 mod naive_archive;
+mod naive_cutover;
 mod naive_imports;
 mod naive_manifests;
 mod naive_store;

@@ -12,6 +12,7 @@ use onetape_domain::candle::{Candle, SupersededCandle};
 use onetape_domain::change::{CandleChange, Changes, TapeBatch};
 use onetape_domain::clock::InstrumentClock;
 use onetape_domain::coverage::CoverageRow;
+use onetape_domain::cutover::CutoverRecord;
 use onetape_domain::engine::candles::CandleKey;
 use onetape_domain::expiry::Expiry;
 use onetape_domain::frame::FrameParts;
@@ -93,6 +94,8 @@ pub(crate) enum Mistake {
     RefusedUnbounded,
     /// A part that belongs to another import does not keep a run from being recorded.
     RunsInPart,
+    /// Any record is added to the log of a cut-over.
+    LogBranches,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +103,7 @@ pub(crate) struct State {
     pub(crate) instruments: BTreeMap<Instrument, Reference>,
     pub(crate) imports: Imports,
     pub(crate) runs: Vec<Run>,
+    pub(crate) cutover: Vec<CutoverRecord>,
     pub(crate) quarantine: Vec<QuarantineEntry>,
     pub(crate) last_id: u64,
     pub(crate) loads: BTreeMap<Instrument, Load>,

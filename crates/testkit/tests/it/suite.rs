@@ -47,6 +47,7 @@ async fn every_mistake_is_caught() {
         (RunsGoBack, "a_run_goes_forward_only"),
         (RunsInPart, "another_run_of_its_name_is_refused"),
         (BatchesTwice, "a_batch_follows_the_one_before"),
+        (LogBranches, "of_records_added_at_once_one_is"),
         (FirstStays, "of_two_candles_the_policy_says_which_stays"),
         (ProgressFirst, "a_batch_with_a_conflict_that_is_refused_changes_nothing"),
         (RefusedUnbounded, "no_more_than_so_many_refused_rows_are_kept"),

@@ -135,7 +135,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     let report = store.doctor(&clock).await.expect("examined");
     assert_eq!(report.worst(), onetape_sqlite::Severity::Ok, "{report}");
     let status = store.status().await.expect("status");
-    assert_eq!(status.applied.len(), 11);
+    assert_eq!(status.applied.len(), 12);
     let trades = status.tables.iter().find(|table| table.name == "trade_events").expect("measured");
     assert_eq!(trades.rows as usize, counts(&store).await[0]);
     assert!(trades.bytes > 8_192);
