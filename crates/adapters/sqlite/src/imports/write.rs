@@ -19,6 +19,8 @@ use crate::error::{broken_row, failed, unfit};
 const ADD: Insert<'_> = Insert { sql: include_str!("../queries/imports/add.sql"), columns: 10 };
 /// Candles read at once.
 const PAGE: usize = 5_000;
+/// Candles removed at once.
+const REMOVED: u64 = 50_000;
 
 async fn get(connection: &mut SqliteConnection, id: &ImportId) -> Result<Stored, StoreError> {
     let found = find(connection, id).await?;
@@ -216,11 +218,10 @@ fn rolled(
 
 pub(super) async fn remove(connection: &mut SqliteConnection, id: &ImportId) -> Result<u64, StoreError> {
     let Some(Stored { number, new, .. }) = find(connection, id).await? else { return Ok(0) };
-    let removed = sqlx::query(include_str!("../queries/imports/remove_candles.sql"))
-        .bind(number)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed(WRITE))?;
+    let mut removed = 0;
+    for timeframe in Timeframe::ALL {
+        removed += remove_candles(connection, number, timeframe).await?;
+    }
     sqlx::query(include_str!("../queries/imports/remove.sql"))
         .bind(number)
         .execute(&mut *connection)
@@ -233,7 +234,30 @@ pub(super) async fn remove(connection: &mut SqliteConnection, id: &ImportId) -> 
             .await
             .map_err(failed(WRITE))?;
     }
-    Ok(removed.rows_affected())
+    Ok(removed)
+}
+
+/// Removes all candles of an import and a timeframe, in pieces: memory does not grow with them.
+async fn remove_candles(
+    connection: &mut SqliteConnection,
+    number: i64,
+    timeframe: Timeframe,
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    loop {
+        let mut arguments = Arguments::new();
+        arguments.add(number).text(timeframe.as_str()).natural(REMOVED);
+        let arguments = arguments.done().map_err(failed(WRITE))?;
+        let piece = sqlx::query_with(include_str!("../queries/imports/remove_candles.sql"), arguments)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed(WRITE))?
+            .rows_affected();
+        removed += piece;
+        if piece < REMOVED {
+            return Ok(removed);
+        }
+    }
 }
 
 pub(super) async fn rank(connection: &mut SqliteConnection, order: &[Source]) -> Result<(), StoreError> {
