@@ -22,6 +22,7 @@ mod journaled;
 mod killed;
 mod live;
 mod maintain;
+mod migration_page;
 mod people;
 mod published;
 #[cfg(feature = "export")]

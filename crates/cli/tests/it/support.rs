@@ -46,7 +46,12 @@ impl Home {
 
     /// The binary as this user runs it, in the home folder, whatever the machine's own settings are.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
+        self.program(env!("CARGO_BIN_EXE_onetape"))
+    }
+
+    /// Any program as this user runs it.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         let ours = ["ONETAPE_", "XDG_", "NO_COLOR", "CLICOLOR", "COLUMNS", "CARGO_MANIFEST_DIR"];
         for (name, _) in std::env::vars_os() {
             if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
