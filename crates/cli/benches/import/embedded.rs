@@ -23,8 +23,8 @@ pub(crate) async fn run(folder: &Path, cache: &Path, table: &mut Table) -> Outco
     let base = insert(&ours, &floor).await?;
     std::fs::remove_file(&floor)?;
     table.floor("one `INSERT … SELECT` of the same rows into the same table", base);
-    table.line("`import run`: planned, taken in, rolled up", &ran, Some((base, 0.5)));
-    table.line("`import verify`, beside half of the run", &verified, Some((ran.seconds, 0.5)));
+    table.line("`import run`: planned, taken in, rolled up", &ran, Some((base, None)));
+    table.line("`import verify`, beside half of the run", &verified, Some((ran.seconds, Some(0.5))));
     let run = ran.out.split_whitespace().skip_while(|word| *word != "run").nth(1).ok_or("no run")?.to_owned();
     let removed = onetape(&["import", "rollback", &run, "--store", &store])?;
     table.line("`import rollback`", &removed, None);

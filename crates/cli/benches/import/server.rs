@@ -43,8 +43,8 @@ pub(crate) async fn run(url: &str, folder: &Path, cache: &Path, table: &mut Tabl
     let (base, ()) = timed(|| psql(&floor, &copy))?;
     std::fs::remove_file(&binary)?;
     table.floor(r"psql \copy of the same rows, binary, into the same table", base);
-    table.line("`import run`: planned, taken in, rolled up", &ran, Some((base, 0.5)));
-    table.line("`import verify`, beside half of the run", &verified, Some((ran.seconds, 0.5)));
+    table.line("`import run`: planned, taken in, rolled up", &ran, Some((base, Some(0.5))));
+    table.line("`import verify`, beside half of the run", &verified, Some((ran.seconds, Some(0.5))));
     let run = ran.out.split_whitespace().skip_while(|word| *word != "run").nth(1).ok_or("no run")?.to_owned();
     let removed = onetape(&["import", "rollback", &run, "--store", &ours])?;
     table.line("`import rollback`", &removed, None);

@@ -30,15 +30,16 @@ impl Table {
     }
 
     /// A line. The floor is a time for the same rows, the budget the least ratio of both rates.
-    pub(crate) fn line(&mut self, what: &str, taken: &Taken, floor: Option<(f64, f64)>) {
+    pub(crate) fn line(&mut self, what: &str, taken: &Taken, floor: Option<(f64, Option<f64>)>) {
         let Taken { seconds, memory, .. } = taken;
         let beside = match floor {
-            None => "| | |".to_owned(),
+            None => " | | ".to_owned(),
             Some((floor, budget)) => {
                 let ratio = floor / seconds;
-                if ratio < budget {
+                if let Some(budget) = budget.filter(|budget| ratio < *budget) {
                     self.missed.push(format!("{what}: {ratio:.2} of the floor, and not {budget}"));
                 }
+                let budget = budget.map(|budget| budget.to_string()).unwrap_or_default();
                 format!("{:.0} | {ratio:.2} | {budget}", self.rate(floor))
             }
         };
