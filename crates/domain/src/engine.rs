@@ -6,7 +6,7 @@
 pub mod book;
 pub mod candles;
 pub mod coverage;
-mod depth;
+pub mod depth;
 mod events;
 pub mod gaps;
 pub mod local_book;

@@ -5,6 +5,7 @@ use std::fmt::{self, Debug, Display};
 
 use async_trait::async_trait;
 use onetape_domain::coverage::LostRange;
+use onetape_domain::engine::local_book::TimedDiff;
 use onetape_domain::imported::Import;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{FeedMessage, FullBook};
@@ -34,12 +35,25 @@ pub enum JournalEventRef<'a> {
     Message(&'a FeedMessage),
     /// This was the whole book: levels can be rebuilt from here on.
     Book(&'a FullBook),
+    /// This was the book, and no diff had connected to it yet.
+    Seeded(&'a FullBook),
+    /// Of so many diffs that waited for a snapshot, these, from this one on.
+    Waiting(&'a [TimedDiff], JournalPart),
     /// Imports were taken in.
     TakenIn(&'a [Import]),
     /// Ranges of streams turned out not to be whole.
     Lost(&'a [LostRange]),
     /// The feed ended in order.
     EndOfFeed,
+}
+
+/// Which of several things an entry has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalPart {
+    /// How many there are before these.
+    pub from: u32,
+    /// How many there are in all.
+    pub of: u32,
 }
 
 /// An entry as it is read back.
@@ -62,6 +76,10 @@ pub enum JournalEvent {
     Message(Box<FeedMessage>),
     /// This was the whole book.
     Book(FullBook),
+    /// This was the book, and no diff had connected to it yet.
+    Seeded(FullBook),
+    /// Of so many diffs that waited for a snapshot, these, from this one on.
+    Waiting(Vec<TimedDiff>, JournalPart),
     /// Imports were taken in.
     TakenIn(Vec<Import>),
     /// Ranges of streams turned out not to be whole.

@@ -30,8 +30,8 @@ pub use feed::{Feed, FeedError, FeedEvent, LiveBookSource};
 pub use history::{HistoryError, HistoryErrorKind, HistorySource, TradeHistory, TradePage};
 pub use inventory::{Extent, Inventory, InventoryStore, Sizes, TableSize};
 pub use journal::{
-    Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPosition,
-    JournalRecord, JournalRecovery,
+    Journal, JournalDamage, JournalEntry, JournalError, JournalEvent, JournalEventRef, JournalPart,
+    JournalPosition, JournalRecord, JournalRecovery,
 };
 pub use legacy::{
     LegacyAppended, LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyReading, LegacyRow,

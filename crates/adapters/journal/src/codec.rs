@@ -20,6 +20,8 @@ const BOOK: u8 = 2;
 const TAKEN_IN: u8 = 3;
 const END_OF_FEED: u8 = 4;
 const LOST: u8 = 5;
+const SEEDED: u8 = 6;
+const WAITING: u8 = 7;
 
 /// Numbers of instruments with their rules, as they are given out in one segment.
 #[derive(Debug, Default)]
@@ -51,12 +53,15 @@ pub(crate) fn encode(numbers: &mut Numbers, entry: JournalEntry<'_>, mut record:
         JournalEventRef::TakenIn(_) => TAKEN_IN,
         JournalEventRef::EndOfFeed => END_OF_FEED,
         JournalEventRef::Lost(_) => LOST,
+        JournalEventRef::Seeded(_) => SEEDED,
+        JournalEventRef::Waiting(..) => WAITING,
     });
     out.unsigned(number);
     out.option(issued, Writer::time);
     match event {
         JournalEventRef::Message(message) => message::write(&mut out, message),
-        JournalEventRef::Book(book) => message::write_book(&mut out, book),
+        JournalEventRef::Book(book) | JournalEventRef::Seeded(book) => message::write_book(&mut out, book),
+        JournalEventRef::Waiting(diffs, part) => message::write_waiting(&mut out, diffs, part),
         JournalEventRef::TakenIn(imports) => out.json(&imports),
         JournalEventRef::Lost(ranges) => out.json(&ranges),
         JournalEventRef::EndOfFeed => {}
@@ -102,6 +107,10 @@ impl Names {
         let event = match kind {
             MESSAGE => message::read(&mut body, &instrument).map(Box::new).map(JournalEvent::Message),
             BOOK => message::read_book(&mut body).map(JournalEvent::Book),
+            SEEDED => message::read_book(&mut body).map(JournalEvent::Seeded),
+            WAITING => {
+                message::read_waiting(&mut body).map(|(diffs, part)| JournalEvent::Waiting(diffs, part))
+            }
             TAKEN_IN => body.json::<Vec<Import>>().map(JournalEvent::TakenIn),
             LOST => body.json::<Vec<LostRange>>().map(JournalEvent::Lost),
             END_OF_FEED => Some(JournalEvent::EndOfFeed),

@@ -174,7 +174,10 @@ impl Journal for FileJournal {
     async fn synced(&self, position: JournalPosition) -> Result<(), JournalError> {
         let mut synced = self.shared.synced.subscribe();
         if synced.borrow().position < position {
-            self.shared.queue.lock().is_awaited = true;
+            let mut queue = self.shared.queue.lock();
+            // What is not queued any more is being written.
+            queue.is_awaited |= !queue.tasks.is_empty();
+            drop(queue);
             self.shared.wake.notify_one();
         }
         let reached = synced.wait_for(|synced| synced.position >= position || synced.failure.is_some()).await;

@@ -34,7 +34,7 @@ impl DataIngestionPipeline {
             let loaded = self.inner.slot(instrument);
             let slot = match loaded {
                 Some(slot) => slot,
-                None => self.inner.load(instrument, rules, true).await?,
+                None => self.inner.load(instrument, rules, false).await?,
             };
             let rest = self.inner.waiting_of(instrument).await?;
             self.inner.take_in(&mut slot.lock(), rest)?;

@@ -1,15 +1,17 @@
 //! The journal in the pipeline: what is taken in is on the disk before anybody sees it, comes back at the next start, and
 //! goes once the store has it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use onetape_domain::engine::depth::Depth;
+use onetape_domain::engine::local_book::TimedDiff;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::Payload;
-use onetape_domain::time::Timestamp;
 use onetape_domain::venue::{TradeIds, VenueRules};
 use onetape_ports::{
-    HotCache, Journal, JournalError, JournalEvent, JournalRecord, JournalRecovery, MarketStore, WallClock,
+    HotCache, Journal, JournalError, JournalEvent, JournalPart, JournalRecord, JournalRecovery, MarketStore,
+    WallClock,
 };
 
 use crate::config::{JournalMode, PipelineConfig};
@@ -21,12 +23,8 @@ use crate::slot::Sinks;
 /// Records read back at once.
 const CHUNK: usize = 1_024;
 
-/// A segment of the journal before which everything goes, once the store is where each instrument was at its beginning.
-#[derive(Debug)]
-pub(crate) struct Trimming {
-    segment: u64,
-    awaited: Vec<(SharedSlot, Timestamp)>,
-}
+/// Diffs that waited for a snapshot, of which not all entries were read yet.
+type Waiting = HashMap<Instrument, Vec<TimedDiff>>;
 
 impl DataIngestionPipeline {
     /// Starts a pipeline with a journal, after what the journal holds was taken up and written to the store: the
@@ -56,13 +54,14 @@ impl DataIngestionPipeline {
     /// Takes up what the journal holds and writes it to the store.
     async fn take_up_all(&self, journal: &dyn Journal) -> Result<JournalRecovery, IngestError> {
         let inner = &self.inner;
+        let mut waiting = Waiting::new();
         loop {
             let records = journal.recovered(CHUNK).await.map_err(|error| inner.journal_failed(error))?;
             if records.is_empty() {
                 break;
             }
             for record in records {
-                inner.take_up(record).await?;
+                inner.take_up(record, &mut waiting).await?;
             }
             inner.hold_back_for_store().await?;
         }
@@ -77,21 +76,19 @@ impl DataIngestionPipeline {
             );
         }
         self.flush().await?;
-        if recovery.records > 0 || !recovery.damage.is_empty() {
-            inner.has_old_segments.store(true, Ordering::Relaxed);
-            inner.begin_trimming(journal, false).map_err(|error| inner.journal_failed(error))?;
-        }
+        let has_old_segments = recovery.records > 0 || !recovery.damage.is_empty();
+        inner.allow_trimming(journal, has_old_segments).map_err(|error| inner.journal_failed(error))?;
         Ok(recovery)
     }
 }
 
 impl Inner {
     /// Lets an engine go through a record again, unless the store is further.
-    async fn take_up(&self, record: JournalRecord) -> Result<(), IngestError> {
+    async fn take_up(&self, record: JournalRecord, waiting: &mut Waiting) -> Result<(), IngestError> {
         let JournalRecord { instrument, rules, issued, event } = record;
         let slot = match self.slot(&instrument) {
             Some(slot) => slot,
-            None => self.load(&instrument, rules, false).await?,
+            None => self.load(&instrument, rules, true).await?,
         };
         let sinks = Sinks { journal: None, ..self.sinks() };
         let reached = slot.lock().engine.issued();
@@ -108,7 +105,13 @@ impl Inner {
                 self.ingest_into(&slot, &message, "journal", sinks).await?;
             }
             JournalEvent::Message(_) => {}
-            JournalEvent::Book(book) => slot.lock().engine.rebuild_book(&book),
+            JournalEvent::Book(book) => slot.lock().engine.rebuild_book(Depth::Live(book)),
+            JournalEvent::Seeded(book) => slot.lock().engine.rebuild_book(Depth::Seeded(book)),
+            JournalEvent::Waiting(diffs, part) => {
+                if let Some(diffs) = put_together(waiting, instrument, diffs, part) {
+                    slot.lock().engine.rebuild_book(Depth::Waiting(diffs));
+                }
+            }
             JournalEvent::TakenIn(imports) if is_new => {
                 let taken = slot.lock().take_in(imports, sinks, count);
                 taken.map_err(|error| self.journal_failed(error))?;
@@ -183,58 +186,27 @@ impl Inner {
         }
         Ok(())
     }
-
-    /// Lets go what the store has, piece by piece.
-    pub(crate) fn trim_journal(&self) -> Result<(), IngestError> {
-        let Some(journal) = &self.journal else { return Ok(()) };
-        let is_due = journal.segment_bytes() >= self.config.journal_segment_bytes
-            || self.has_old_segments.load(Ordering::Relaxed);
-        let is_full = journal.bytes() >= self.config.max_journal_bytes / 2;
-        let (over, is_under_way) = {
-            let mut trimming = self.trimming.lock();
-            let over = trimming.take_if(|trimming| trimming.is_over());
-            (over, trimming.is_some())
-        };
-        let is_over = over.is_some();
-        let trimmed = match over {
-            Some(trimming) => journal.trim(trimming.segment),
-            None if !is_under_way && (is_due || is_full) => {
-                // Better a book that a crash would cut short than a feed that stands still.
-                self.begin_trimming(&**journal, is_full)
-            }
-            None => Ok(()),
-        };
-        trimmed.map_err(|error| self.journal_failed(error))?;
-        // Only then: whoever waits for room wakes the writer, which would come here again at once.
-        if is_over {
-            self.progress.notify_waiters();
-        }
-        Ok(())
-    }
-
-    /// Begins a segment from which all instruments can go on.
-    fn begin_trimming(&self, journal: &dyn Journal, in_any_case: bool) -> Result<(), JournalError> {
-        let can_begin = |slot: &SharedSlot| slot.lock().engine.can_begin_here();
-        if !in_any_case && !self.all_slots().iter().all(can_begin) {
-            return Ok(());
-        }
-        let segment = journal.rotate()?;
-        self.has_old_segments.store(false, Ordering::Relaxed);
-        let mut awaited = Vec::new();
-        // Those that came to the journal before are all among them now.
-        for slot in self.all_slots() {
-            let stamp = slot.lock().begin_journal_here(journal)?;
-            awaited.extend(stamp.map(|stamp| (slot, stamp)));
-        }
-        *self.trimming.lock() = Some(Trimming { segment, awaited });
-        Ok(())
-    }
 }
 
-impl Trimming {
-    fn is_over(&self) -> bool {
-        self.awaited.iter().all(|(slot, stamp)| slot.lock().durable() >= Some(*stamp))
+/// Adds diffs to those of the entries before; all of them once they are there. What was cut off is forgotten.
+pub(crate) fn put_together(
+    waiting: &mut Waiting,
+    instrument: Instrument,
+    diffs: Vec<TimedDiff>,
+    part: JournalPart,
+) -> Option<Vec<TimedDiff>> {
+    let mut all = waiting.remove(&instrument).unwrap_or_default();
+    if part.from == 0 {
+        all.clear();
+    } else if all.len() != part.from as usize {
+        return None;
     }
+    all.extend(diffs);
+    if all.len() == part.of as usize {
+        return Some(all);
+    }
+    waiting.insert(instrument, all);
+    None
 }
 
 fn has_told_ids(payload: &Payload, rules: VenueRules) -> bool {

@@ -22,6 +22,7 @@ mod repair;
 mod slot;
 mod status;
 mod summary;
+mod trimming;
 mod writer;
 
 pub use config::{JournalMode, PipelineConfig};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use onetape_domain::engine::local_book::LocalBook;
@@ -25,10 +25,10 @@ use crate::breaker::Breaker;
 use crate::config::PipelineConfig;
 use crate::due;
 use crate::error::IngestError;
-use crate::journal::Trimming;
 use crate::metrics::{self, Published};
 use crate::slot::{Sinks, Slot};
 use crate::summary::IngestSummary;
+use crate::trimming::Trimming;
 
 /// How long a journal may take to let go.
 const JOURNAL_GRACE: Duration = Duration::from_secs(1);
@@ -40,10 +40,10 @@ pub(crate) struct Inner {
     pub(crate) cache: Option<Arc<dyn HotCache>>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) journal: Option<Arc<dyn Journal>>,
-    /// Up to where the journal is about to be let go.
-    pub(crate) trimming: Mutex<Option<Trimming>>,
-    /// Whether the journal has segments of an earlier process still, which go as soon as a new one can begin.
-    pub(crate) has_old_segments: AtomicBool,
+    /// How far the journal is let go.
+    pub(crate) trimming: Mutex<Trimming>,
+    /// Bytes that the books take at the beginning of the journal's segment.
+    pub(crate) books_bytes: AtomicU64,
     pub(crate) config: PipelineConfig,
     slots: RwLock<HashMap<Instrument, SharedSlot>>,
     /// Held while an instrument is being loaded, so that it is loaded once.
@@ -98,7 +98,7 @@ impl DataIngestionPipeline {
             clock,
             journal,
             trimming: Mutex::default(),
-            has_old_segments: AtomicBool::new(false),
+            books_bytes: AtomicU64::new(0),
             config,
             slots: RwLock::default(),
             loading: tokio::sync::Mutex::default(),
@@ -210,7 +210,7 @@ impl Inner {
     ) -> Result<Step, IngestError> {
         let slot = match self.slot(&message.instrument) {
             Some(slot) => slot,
-            None => self.load(&message.instrument, rules, true).await?,
+            None => self.load(&message.instrument, rules, false).await?,
         };
         self.ingest_into(&slot, message, origin, self.sinks()).await
     }
@@ -318,18 +318,19 @@ impl Inner {
         self.all_slots().iter().map(|slot| slot.lock().pending_rows()).sum()
     }
 
-    /// Starts an instrument, or resumes it where the store left off; then takes in the imports that wait for it, if
-    /// `with_waiting`.
+    /// Starts an instrument, or resumes it where the store left off; then takes in the imports that wait for it, and begins
+    /// its journal, unless it is loaded to take up what the journal has.
     pub(crate) async fn load(
         &self,
         instrument: &Instrument,
         rules: VenueRules,
-        with_waiting: bool,
+        is_taken_up: bool,
     ) -> Result<SharedSlot, IngestError> {
         let _loading = self.loading.lock().await;
         if let Some(slot) = self.slot(instrument) {
             return Ok(slot);
         }
+        let mut waiting = Vec::new();
         let slot = match self.ask(instrument, || self.store.clock(instrument)).await? {
             None => {
                 let before = self.ask(instrument, || self.store.imports(instrument)).await?;
@@ -353,17 +354,23 @@ impl Inner {
                 if let Some(cache) = &self.cache {
                     cache.start(&clock, parts, limit);
                 }
-                let mut slot = Slot::new(engine, rules, Some(issued), Vec::new());
-                if with_waiting {
-                    let waiting = self.waiting_of(instrument).await?;
-                    self.take_in(&mut slot, waiting)?;
+                if !is_taken_up {
+                    waiting = self.waiting_of(instrument).await?;
                 }
-                slot
+                Slot::new(engine, rules, Some(issued), Vec::new())
             }
         };
-        let slot = Arc::new(Mutex::new(slot));
-        self.slots.write().insert(instrument.clone(), slot.clone());
-        Ok(slot)
+        let shared = Arc::new(Mutex::new(slot));
+        let mut slot = shared.lock();
+        // First: a segment that begins now has its book too, and whoever asks for the instrument waits for what follows.
+        self.slots.write().insert(instrument.clone(), shared.clone());
+        if let Some(journal) = self.journal.as_deref().filter(|_| !is_taken_up) {
+            // The store has the book until the next batch, which is of a later moment.
+            slot.begin_journal_here(journal).map_err(|error| self.journal_failed(error))?;
+        }
+        self.take_in(&mut slot, waiting)?;
+        drop(slot);
+        Ok(shared)
     }
 
     async fn recent_trades(
@@ -385,10 +392,8 @@ impl Inner {
 
     /// Holds the caller back while too much waits for the store.
     pub(crate) async fn hold_back(&self) -> Result<(), IngestError> {
-        let is_full = || {
-            let limit = self.config.max_journal_bytes;
-            self.journal.as_ref().is_some_and(|journal| journal.bytes() >= limit)
-        };
+        let is_full =
+            || self.journal.as_ref().is_some_and(|journal| journal.bytes() >= self.max_journal_bytes());
         self.hold_back_while(|| is_full() || self.is_behind()).await
     }
 

@@ -122,7 +122,7 @@ impl Inner {
             return Ok(Some(slot));
         }
         match self.ask(instrument, || self.store.flushed(instrument)).await? {
-            Some(_) => self.load(instrument, source.rules, true).await.map(Some),
+            Some(_) => self.load(instrument, source.rules, false).await.map(Some),
             None => Ok(None),
         }
     }

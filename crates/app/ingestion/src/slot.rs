@@ -151,22 +151,12 @@ impl Slot {
         Ok(true)
     }
 
-    /// Writes the whole book into the journal, so that it can begin after this; returns the stamp up to which the store
-    /// must be before what lies before may go.
-    pub(crate) fn begin_journal_here(
-        &mut self,
-        journal: &dyn Journal,
-    ) -> Result<Option<Timestamp>, JournalError> {
-        let clock = self.engine.clock(true);
-        if let Some(book) = clock.as_ref().and_then(|clock| clock.book.as_ref()) {
-            let sinks = Sinks { cache: None, journal: Some(journal), now: 0 };
-            self.journal(sinks, JournalEventRef::Book(book))?;
-        }
-        Ok(clock.map(|clock| clock.issued))
-    }
-
     /// Appends an event that the engine went through to the journal, where there is one.
-    fn journal(&mut self, sinks: Sinks<'_>, event: JournalEventRef<'_>) -> Result<(), JournalError> {
+    pub(crate) fn journal(
+        &mut self,
+        sinks: Sinks<'_>,
+        event: JournalEventRef<'_>,
+    ) -> Result<(), JournalError> {
         if let Some(journal) = sinks.journal {
             self.journaled = Some(journal.append(JournalEntry {
                 instrument: self.engine.instrument(),

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::StreamCoverage;
+use super::depth::Depth;
 use super::local_book::{Fit, LocalBook, TimedDiff};
 use crate::book::{BookLevel, BookSnapshot, BookSnapshotParts, SampleFlags};
 use crate::bucket::{self, PriceBucket};
@@ -106,18 +107,45 @@ impl BookStream {
         self.rebuilding.is_none() && !self.state.live && self.book.is_waiting()
     }
 
-    /// Whether nothing but the full depth is needed to go on from here.
-    pub fn can_begin_here(&self) -> bool {
-        self.rebuilding.is_none() && (self.state.live || self.book.is_blank())
+    /// What the book is; while it is being rebuilt, how far that is.
+    pub fn depth(&self) -> Option<Depth> {
+        self.rebuilding.as_ref().map_or_else(|| self.book.depth(), |shadow| shadow.depth())
     }
 
-    /// Begins to rebuild from the levels of an earlier moment.
-    pub fn rebuild_from(&mut self, levels: &FullBook) {
-        self.rebuild(|shadow| {
-            shadow.book.resume(levels);
-            shadow.state.position = levels.last_update;
-            shadow.state.live = true;
-        });
+    /// Takes up what the book was at an earlier moment, where its levels are not at hand.
+    pub fn rebuild_from(&mut self, depth: Depth) {
+        if self.rebuilding.is_some() {
+            self.rebuild(|shadow| shadow.begin_from(depth));
+            return;
+        }
+        match depth {
+            _ if self.state.live => {}
+            // It was lost since.
+            Depth::Live(_) => {}
+            Depth::Seeded(snapshot) => self.seed_again(&snapshot),
+            Depth::Waiting(mut diffs) => {
+                diffs.retain(|waiting| waiting.diff.last_update > self.state.position);
+                self.book.wait_with(diffs);
+            }
+        }
+    }
+
+    fn begin_from(&mut self, depth: Depth) {
+        self.state.live = false;
+        match depth {
+            Depth::Live(levels) => {
+                self.book.resume(&levels);
+                self.state.position = levels.last_update;
+                self.state.live = true;
+            }
+            Depth::Seeded(snapshot) => {
+                self.book.wait_with([]);
+                self.book.seed(&snapshot);
+                self.state.offered = self.state.offered.max(snapshot.last_update);
+                self.state.snapshot = snapshot.last_update;
+            }
+            Depth::Waiting(diffs) => self.book.wait_with(diffs),
+        }
     }
 
     /// Start of the next second to be sampled, while samples are taken.
@@ -162,16 +190,22 @@ impl BookStream {
             return if needed && usable { Effect::Applies } else { Effect::None };
         }
         self.rebuild(|shadow| shadow.live_through_snapshot(snapshot));
-        if !self.state.live && usable && snapshot.last_update == self.state.snapshot {
-            // It took effect before, and no diff has connected to it yet.
-            for waiting in self.book.seed(snapshot) {
-                if self.book.fit(&waiting.diff) != Fit::Stale {
-                    self.book.clear();
-                    self.book.buffer(waiting);
-                }
+        self.seed_again(snapshot);
+        Effect::None
+    }
+
+    /// Seeds the book with a snapshot that took effect before, unless a diff has connected to it.
+    fn seed_again(&mut self, snapshot: &FullBook) {
+        let usable = snapshot.last_update >= self.state.position;
+        if self.state.live || !usable || snapshot.last_update != self.state.snapshot {
+            return;
+        }
+        for waiting in self.book.seed(snapshot) {
+            if self.book.fit(&waiting.diff) != Fit::Stale {
+                self.book.clear();
+                self.book.buffer(waiting);
             }
         }
-        Effect::None
     }
 
     /// Seeds the book and applies the diffs that were waiting.

@@ -1,8 +1,20 @@
-//! The book of an engine, as others ask for it.
+//! The book of an engine, as others ask for it and give it back.
 
 use super::InstrumentEngine;
-use super::local_book::LocalBook;
+use super::local_book::{LocalBook, TimedDiff};
 use crate::message::FullBook;
+
+/// What a book is beside the state that is stored with every batch: where the messages that led there are gone, it goes on
+/// from this alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Depth {
+    /// Its levels; the next diff connects to them.
+    Live(FullBook),
+    /// A snapshot that no diff has connected to yet.
+    Seeded(FullBook),
+    /// Diffs that wait for a snapshot, in the order in which they came; at least one.
+    Waiting(Vec<TimedDiff>),
+}
 
 impl InstrumentEngine {
     /// The book while it is in synchrony, fresher than any sample and not replayable.
@@ -15,15 +27,14 @@ impl InstrumentEngine {
         self.book.wants_snapshot()
     }
 
-    /// Whether a journal may begin here: the levels are at hand, or there is no book. Not while diffs wait for a snapshot,
-    /// or a snapshot for its first diff.
-    pub fn can_begin_here(&self) -> bool {
-        self.book.can_begin_here()
+    /// What the book is now; none where it has neither levels nor diffs.
+    pub fn depth(&self) -> Option<Depth> {
+        self.book.depth()
     }
 
-    /// Takes up the levels of an earlier moment after a restart without any: re-delivered diffs from there on bring
-    /// them to the stored position. Levels that are at hand stay as they are.
-    pub fn rebuild_book(&mut self, levels: &FullBook) {
-        self.book.rebuild_from(levels);
+    /// Takes up what the book was at an earlier moment, after a restart: messages from there on, delivered again, bring it to
+    /// where it is stored. Levels that are at hand stay as they are.
+    pub fn rebuild_book(&mut self, depth: Depth) {
+        self.book.rebuild_from(depth);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::depth::Depth;
 use crate::book::{BookLevel, DEPTH};
 use crate::decimal::{Price, Quantity};
 use crate::message::{BookDiff, FullBook};
@@ -84,11 +85,6 @@ impl LocalBook {
         self.phase != Phase::Empty
     }
 
-    /// Whether it has neither levels nor diffs that wait for them.
-    pub fn is_blank(&self) -> bool {
-        self.phase == Phase::Empty && self.buffer.is_empty()
-    }
-
     /// Whether it has no levels, and diffs that wait for them.
     pub fn is_waiting(&self) -> bool {
         self.phase == Phase::Empty && !self.buffer.is_empty()
@@ -147,6 +143,23 @@ impl LocalBook {
         self.last_update = snapshot.last_update;
         self.phase = Phase::Seeded;
         std::mem::take(&mut self.buffer)
+    }
+
+    /// Lets diffs wait for a snapshot, and nothing else be in it.
+    pub fn wait_with(&mut self, diffs: impl IntoIterator<Item = TimedDiff>) {
+        self.clear();
+        self.buffer.clear();
+        diffs.into_iter().for_each(|diff| self.buffer(diff));
+    }
+
+    /// All of it; none where it has neither levels nor diffs.
+    pub fn depth(&self) -> Option<Depth> {
+        match self.phase {
+            Phase::Live => Some(Depth::Live(self.to_full())),
+            Phase::Seeded => Some(Depth::Seeded(self.to_full())),
+            Phase::Empty if self.buffer.is_empty() => None,
+            Phase::Empty => Some(Depth::Waiting(self.buffer.iter().cloned().collect())),
+        }
     }
 
     /// Takes back a book stored while it was live.

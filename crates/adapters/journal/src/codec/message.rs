@@ -1,10 +1,12 @@
 //! Messages as bytes. What is read back goes through the constructors, as everything from outside does.
 
 use onetape_domain::candle::{Candle, Ohlcv};
+use onetape_domain::engine::local_book::TimedDiff;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{BookDiff, FeedMessage, FullBook, Payload};
 use onetape_domain::time::Timeframe;
 use onetape_domain::trade::{AggregateIds, Side, TradeEvent, TradeId, TradeKey};
+use onetape_ports::JournalPart;
 
 use super::bytes::{Reader, Writer};
 
@@ -45,13 +47,9 @@ pub(super) fn write(out: &mut Writer, message: &FeedMessage) {
             out.signed(*last_id);
             out.text(reason);
         }
-        Payload::BookDiff(BookDiff { first_update, last_update, previous_update, bids, asks }) => {
+        Payload::BookDiff(diff) => {
             out.byte(DIFF);
-            out.unsigned(*first_update);
-            out.unsigned(*last_update);
-            out.option(*previous_update, Writer::unsigned);
-            out.levels(bids);
-            out.levels(asks);
+            write_diff(out, diff);
         }
         Payload::BookSnapshot(book) => {
             out.byte(SNAPSHOT);
@@ -90,13 +88,7 @@ pub(super) fn read(body: &mut Reader<'_>, instrument: &Instrument) -> Option<Fee
             last_id: body.signed()?,
             reason: body.text()?.into(),
         },
-        DIFF => Payload::BookDiff(BookDiff {
-            first_update: body.unsigned()?,
-            last_update: body.unsigned()?,
-            previous_update: body.option(Reader::unsigned)?,
-            bids: body.levels()?,
-            asks: body.levels()?,
-        }),
+        DIFF => Payload::BookDiff(read_diff(body)?),
         SNAPSHOT => Payload::BookSnapshot(read_book(body)?),
         STATE => Payload::BookState(read_book(body)?),
         CANDLE => Payload::Candle(read_candle(body)?),
@@ -116,6 +108,47 @@ pub(super) fn write_book(out: &mut Writer, book: &FullBook) {
 
 pub(super) fn read_book(body: &mut Reader<'_>) -> Option<FullBook> {
     Some(FullBook { last_update: body.unsigned()?, bids: body.levels()?, asks: body.levels()? })
+}
+
+fn write_diff(out: &mut Writer, diff: &BookDiff) {
+    let BookDiff { first_update, last_update, previous_update, bids, asks } = diff;
+    out.unsigned(*first_update);
+    out.unsigned(*last_update);
+    out.option(*previous_update, Writer::unsigned);
+    out.levels(bids);
+    out.levels(asks);
+}
+
+fn read_diff(body: &mut Reader<'_>) -> Option<BookDiff> {
+    Some(BookDiff {
+        first_update: body.unsigned()?,
+        last_update: body.unsigned()?,
+        previous_update: body.option(Reader::unsigned)?,
+        bids: body.levels()?,
+        asks: body.levels()?,
+    })
+}
+
+pub(super) fn write_waiting(out: &mut Writer, diffs: &[TimedDiff], part: JournalPart) {
+    out.unsigned(part.from.into());
+    out.unsigned(part.of.into());
+    out.unsigned(diffs.len() as u64);
+    for TimedDiff { diff, sent_at, received_at } in diffs {
+        out.time(*sent_at);
+        out.time(*received_at);
+        write_diff(out, diff);
+    }
+}
+
+pub(super) fn read_waiting(body: &mut Reader<'_>) -> Option<(Vec<TimedDiff>, JournalPart)> {
+    let part = JournalPart { from: body.unsigned()?.try_into().ok()?, of: body.unsigned()?.try_into().ok()? };
+    let count = body.count(7)?;
+    let mut diffs = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (sent_at, received_at) = (body.time()?, body.time()?);
+        diffs.push(TimedDiff { diff: read_diff(body)?, sent_at, received_at });
+    }
+    Some((diffs, part))
 }
 
 fn write_trade(out: &mut Writer, trade: &TradeEvent) {

@@ -2,14 +2,33 @@
 
 use std::fs;
 
+use onetape_domain::engine::local_book::TimedDiff;
 use onetape_domain::instrument::Instrument;
+use onetape_domain::message::{FullBook, Payload};
 use onetape_domain::venue::VenueRules;
-use onetape_ports::{Journal as _, JournalEntry, JournalEventRef};
+use onetape_ports::{Journal as _, JournalEntry, JournalEventRef, JournalPart};
 use onetape_testkit::generator::Market;
 
 use super::*;
 use crate::segment::RECORD_HEAD;
 use crate::{FileJournal, JournalOptions};
+
+/// What the books were at the beginning of a segment, by the diff and the snapshot of a market.
+fn standings(market: &Market) -> (FullBook, Vec<TimedDiff>) {
+    let messages = market.messages();
+    let book = messages.iter().find_map(|message| match &message.payload {
+        Payload::BookSnapshot(book) => Some(book.clone()),
+        _ => None,
+    });
+    let diffs = messages.iter().filter_map(|message| match &message.payload {
+        Payload::BookDiff(diff) => {
+            let sent_at = message.sent_at.unwrap_or(message.received_at);
+            Some(TimedDiff { diff: diff.clone(), sent_at, received_at: message.received_at })
+        }
+        _ => None,
+    });
+    (book.expect("a snapshot"), diffs.take(3).collect())
+}
 
 /// A segment, where each of its records begins, and what they say; none where one only numbers an instrument.
 struct Written {
@@ -23,7 +42,19 @@ impl Written {
         let folder = tempfile::tempdir().expect("folder");
         let journal = FileJournal::open(folder.path(), JournalOptions::default()).expect("opened");
         let instrument: Instrument = "binance:ETH/USDT".parse().expect("instrument");
-        let market = Market { seconds: 2, levels: 3, ..Market::new(instrument, 3) };
+        let market = Market { seconds: 2, levels: 3, ..Market::new(instrument.clone(), 3) };
+        let (book, diffs) = standings(&market);
+        let (first, rest) = diffs.split_at(1);
+        for event in [
+            JournalEventRef::Book(&book),
+            JournalEventRef::Seeded(&book),
+            JournalEventRef::Waiting(first, JournalPart { from: 0, of: 3 }),
+            JournalEventRef::Waiting(rest, JournalPart { from: 1, of: 3 }),
+        ] {
+            let (rules, issued) = (VenueRules::BINANCE_SPOT, Some(market.start));
+            let entry = JournalEntry { instrument: &instrument, rules, issued, event };
+            journal.append(entry).expect("appended");
+        }
         for message in market.messages().iter().take(messages) {
             let entry = JournalEntry {
                 instrument: &message.instrument,

@@ -2,6 +2,7 @@
 
 use onetape_domain::book::BookLevel;
 use onetape_domain::decimal::{Price, Quantity};
+use onetape_domain::engine::local_book::TimedDiff;
 use onetape_domain::imported::{Import, Place};
 use onetape_domain::instrument::Instrument;
 use onetape_domain::message::{BookDiff, FeedMessage, FullBook, Payload};
@@ -9,11 +10,11 @@ use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_domain::trade::{AggregateIds, Side, TradeEvent, TradeId};
 use onetape_domain::validator::{DataValidator, RawCandle};
 use onetape_domain::venue::VenueRules;
-use onetape_ports::{Journal, JournalEntry, JournalEvent, JournalEventRef, JournalRecord};
+use onetape_ports::{Journal, JournalEntry, JournalEvent, JournalEventRef, JournalPart, JournalRecord};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::support::{entry, open, read_back};
+use crate::support::{open, read_back};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -64,12 +65,6 @@ fn trade() -> impl Strategy<Value = TradeEvent> {
 }
 
 fn payload() -> impl Strategy<Value = Payload> {
-    let side = || prop::collection::vec(level(), 0..4);
-    let diff = (any::<u64>(), any::<u64>(), any::<Option<u64>>(), side(), side()).prop_map(
-        |(first_update, last_update, previous_update, bids, asks)| {
-            Payload::BookDiff(BookDiff { first_update, last_update, previous_update, bids, asks })
-        },
-    );
     let candle = (number(), 0..1_000_i64, 0..6_usize).prop_map(|(price, day, timeframe)| {
         let price = Price::try_new("price", price).expect("price").to_string();
         let raw = RawCandle {
@@ -89,13 +84,51 @@ fn payload() -> impl Strategy<Value = Payload> {
         (any::<i64>(), any::<i64>(), "[a-zé ]{0,20}").prop_map(|(first_id, last_id, reason)| {
             Payload::Unfillable { first_id, last_id, reason: reason.into() }
         }),
-        diff,
+        diff().prop_map(Payload::BookDiff),
         book().prop_map(Payload::BookSnapshot),
         book().prop_map(Payload::BookState),
         candle,
         Just(Payload::Heartbeat),
         Just(Payload::Ticker),
     ]
+}
+
+fn diff() -> impl Strategy<Value = BookDiff> {
+    let side = || prop::collection::vec(level(), 0..4);
+    (any::<u64>(), any::<u64>(), any::<Option<u64>>(), side(), side()).prop_map(
+        |(first_update, last_update, previous_update, bids, asks)| BookDiff {
+            first_update,
+            last_update,
+            previous_update,
+            bids,
+            asks,
+        },
+    )
+}
+
+/// What a book is at the beginning of a segment.
+fn standing() -> impl Strategy<Value = JournalEvent> {
+    let waiting = (diff(), time(), time());
+    let waiting = waiting.prop_map(|(diff, sent_at, received_at)| TimedDiff { diff, sent_at, received_at });
+    let part = (any::<u32>(), any::<u32>()).prop_map(|(from, of)| JournalPart { from, of });
+    prop_oneof![
+        book().prop_map(JournalEvent::Book),
+        book().prop_map(JournalEvent::Seeded),
+        (prop::collection::vec(waiting, 0..4), part)
+            .prop_map(|(diffs, part)| JournalEvent::Waiting(diffs, part)),
+    ]
+}
+
+fn by_reference(event: &JournalEvent) -> JournalEventRef<'_> {
+    match event {
+        JournalEvent::Message(message) => JournalEventRef::Message(message),
+        JournalEvent::Book(book) => JournalEventRef::Book(book),
+        JournalEvent::Seeded(book) => JournalEventRef::Seeded(book),
+        JournalEvent::Waiting(diffs, part) => JournalEventRef::Waiting(diffs, *part),
+        JournalEvent::TakenIn(imports) => JournalEventRef::TakenIn(imports),
+        JournalEvent::Lost(lost) => JournalEventRef::Lost(lost),
+        JournalEvent::EndOfFeed => JournalEventRef::EndOfFeed,
+    }
 }
 
 fn message() -> impl Strategy<Value = FeedMessage> {
@@ -114,22 +147,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_message_comes_back_as_it_was(messages in prop::collection::vec(message(), 1..20)) {
+    fn any_message_and_book_comes_back_as_it_was(
+        events in prop::collection::vec(
+            prop_oneof![3 => message().prop_map(Box::new).prop_map(JournalEvent::Message), 1 => standing()],
+            1..20,
+        ),
+        issued in prop::option::of(time()),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
         let folder = tempfile::tempdir().expect("folder");
         let journal = open(folder.path());
-        for message in &messages {
-            journal.append(entry(message)).expect("appended");
+        let (instrument, rules) = (instrument(), VenueRules::BINANCE_SPOT);
+        for event in &events {
+            let entry = JournalEntry { instrument: &instrument, rules, issued, event: by_reference(event) };
+            journal.append(entry).expect("appended");
         }
         drop(journal);
         let (records, recovery) = runtime.block_on(read_back(folder.path()));
         prop_assert!(recovery.damage.is_empty(), "{recovery:?}");
-        let expected: Vec<_> = messages.into_iter().map(|message| JournalRecord {
-            instrument: instrument(),
-            rules: VenueRules::BINANCE_SPOT,
-            issued: message.sent_at,
-            event: JournalEvent::Message(Box::new(message)),
-        }).collect();
+        let expected: Vec<_> = events
+            .into_iter()
+            .map(|event| JournalRecord { instrument: instrument.clone(), rules, issued, event })
+            .collect();
         prop_assert_eq!(records, expected);
     }
 }

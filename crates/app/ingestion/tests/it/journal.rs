@@ -321,3 +321,54 @@ async fn diffs_that_wait_for_their_snapshot_outlive_two_crashes() {
     let (got, want) = (tables(&inner).await, undisturbed(&accepted, RULES).await);
     assert!(want.contains("alive") && got == want, "{:?}", first_difference(&got, &want));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_only_the_store_had_outlives_a_crash() {
+    let [instrument, _] = instruments();
+    let all = Market { seconds: 6, snapshot_every: 0, ..Market::new(instrument, 5) }.messages();
+    let (first, rest) = all.split_at(all.len() / 2);
+    let store = Arc::new(MemoryStore::default());
+    let before = DataIngestionPipeline::start(store.clone(), None, clock(), config());
+    for message in first {
+        before.ingest(message, RULES).await.expect("taken in");
+    }
+    before.shutdown(Duration::from_secs(10)).await.expect("written");
+    // A journal that begins where the store has the whole book, and a batch that takes it out of there.
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    for (at, message) in rest.iter().enumerate().take(rest.len() / 2) {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+        if at == rest.len() / 4 {
+            process.pipeline.flush().await.expect("written");
+        }
+    }
+    let process = Process::start(&store, process.crash()).await;
+    for message in &rest[rest.len() / 2..] {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+    }
+    process.pipeline.end_of_feed().await.expect("ended");
+    let (got, want) = (tables(&store).await, undisturbed(&all, RULES).await);
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_let_go_of_a_full_journal_before_it_was_read() {
+    let all = messages(40, Ids::Contiguous, 0);
+    let inner = Arc::new(MemoryStore::default());
+    let store = Arc::new(FaultStore::new(inner.clone()));
+    let process = Process::start(&store, tempfile::tempdir().expect("folder")).await;
+    for (at, message) in all.iter().enumerate() {
+        process.pipeline.ingest(message, RULES).await.expect("taken in");
+        if at == 20 {
+            store.plan().outage(When::Before, StoreErrorKind::Connection);
+        }
+    }
+    let bytes = process.pipeline.status().journal_bytes.expect("a journal");
+    let folder = process.crash();
+    store.plan().recover();
+    // Full from the first moment on, with a writer that has much to do meanwhile.
+    let small = PipelineConfig { max_journal_bytes: bytes, batch_size: 10, ..config() };
+    let process = Process::start_with(&store, folder, small).await;
+    process.pipeline.end_of_feed().await.expect("ended");
+    let (got, want) = (tables(&inner).await, undisturbed(&all, RULES).await);
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}

@@ -2,6 +2,7 @@
 
 mod clock;
 mod journal;
+mod lives;
 mod outage;
 mod refusal;
 mod repair;
