@@ -189,6 +189,12 @@ fn import(error: &onetape::import::MigrationError) -> Option<&'static str> {
             Some("`onetape import plan FOLDER` says why; `--mapping FILE` says what tables hold")
         }
         Error::UnknownRun { .. } | Error::WhichRun { .. } => Some("`onetape import status` lists the runs"),
+        Error::NoneSuch { wanted, .. } if wanted.contains(&onetape::domain::manifest::RunState::Finished) => {
+            Some(
+                "`onetape import resume RUN` brings one that is running to its end, `onetape import run FOLDER` begins one",
+            )
+        }
+        Error::NoneSuch { .. } => Some("`onetape import run FOLDER` begins one"),
         Error::Other { .. } => Some("give it another --name"),
         Error::State { .. } => {
             Some("`onetape import resume`, `rollback` and `run --name NAME` are the ways on")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decimal::Decimal;
 use crate::imported::{ImportId, ImportedCandle, MAX_ID_BYTES, NewImport, Source};
 use crate::instrument::{Instrument, as_text, named};
 use crate::time::{TimeRange, Timeframe, Timestamp};
@@ -248,32 +249,47 @@ pub struct TableProgress {
     pub is_done: bool,
 }
 
-/// A checksum of each column of candles, in whatever order they come: of each value a hash with its open time, summed up.
+/// A checksum of each column of candles, in whatever order they come: of each value a hash with its open time, summed up. Those
+/// recorded before a column was summed have 0 there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u64>")]
 pub struct ColumnSums(pub [u64; ColumnSums::COLUMNS.len()]);
 
 impl ColumnSums {
     /// The columns, in order.
-    pub const COLUMNS: [&'static str; 7] =
-        ["open_time", "open", "high", "low", "close", "volume", "trade_count"];
+    pub const COLUMNS: [&'static str; 8] =
+        ["open_time", "open", "high", "low", "close", "volume", "trade_count", "taker_buy_volume"];
 
     /// Adds a candle.
     pub fn add(&mut self, candle: &ImportedCandle) {
         let time = candle.open_time().micros().cast_unsigned();
         let ohlcv = candle.ohlcv();
-        let decimals =
-            [ohlcv.open.get(), ohlcv.high.get(), ohlcv.low.get(), ohlcv.close.get(), ohlcv.volume.get()];
-        let decimals = decimals.map(|value| {
+        let hash = |value: Decimal| {
             let value = value.normalize();
             let mantissa = value.mantissa().cast_unsigned();
             let (low, high) = (mantissa as u64, (mantissa >> 64) as u64);
             mixed(mixed(mixed(time, low), high), u64::from(value.scale()))
-        });
-        let [open, high, low, close, volume] = decimals;
+        };
+        let [open, high, low, close] =
+            [ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close].map(|price| hash(price.get()));
         let count = ohlcv.trade_count.map_or(u64::MAX, |count| mixed(time, count));
-        for (sum, value) in self.0.iter_mut().zip([mixed(0, time), open, high, low, close, volume, count]) {
+        let taker = ohlcv.taker_buy_volume.map_or(0, |volume| hash(volume.get()));
+        let values = [mixed(0, time), open, high, low, close, hash(ohlcv.volume.get()), count, taker];
+        for (sum, value) in self.0.iter_mut().zip(values) {
             *sum = sum.wrapping_add(value);
         }
+    }
+}
+
+impl TryFrom<Vec<u64>> for ColumnSums {
+    type Error = Violations;
+
+    fn try_from(mut sums: Vec<u64>) -> Result<Self, Violations> {
+        sums.resize(sums.len().max(Self::COLUMNS.len()), 0);
+        let sums = sums.try_into().map_err(|sums: Vec<u64>| {
+            Violations::one("import.sums", sums.len(), format!("must be at most {}", Self::COLUMNS.len()))
+        })?;
+        Ok(Self(sums))
     }
 }
 
@@ -364,10 +380,9 @@ mod tests {
     use crate::decimal::{Price, Quantity};
     use crate::imported::ImportedValues;
 
-    fn candle(minute: i64, close: &str, volume: &str, trade_count: Option<u64>) -> ImportedCandle {
+    fn values(close: &str, volume: &str, trade_count: Option<u64>) -> ImportedValues {
         let price = |text| Price::parse("price", text).expect("a price");
-        let open_time = Timestamp::try_from_micros("time", 1_723_161_600_000_000 + minute * 60_000_000);
-        let values = ImportedValues {
+        ImportedValues {
             open: price("1.5"),
             high: price("3"),
             low: price("1"),
@@ -375,7 +390,12 @@ mod tests {
             volume: Quantity::parse("volume", volume).expect("a quantity"),
             taker_buy_volume: None,
             trade_count,
-        };
+        }
+    }
+
+    fn candle(minute: i64, close: &str, volume: &str, trade_count: Option<u64>) -> ImportedCandle {
+        let open_time = Timestamp::try_from_micros("time", 1_723_161_600_000_000 + minute * 60_000_000);
+        let values = values(close, volume, trade_count);
         ImportedCandle::try_new(Timeframe::M1, open_time.expect("a time"), values).expect("a candle")
     }
 
@@ -399,6 +419,27 @@ mod tests {
         assert_eq!(differing(candle(0, "2", "75", None)), ["volume"]);
         assert_eq!(differing(candle(0, "2", "7.5", Some(0))), ["trade_count"]);
         assert_eq!(differing(candle(2, "2", "7.5", None)).len(), 6, "every value moves with its time");
+        let taken = |volume| {
+            let values = ImportedValues { taker_buy_volume: Some(volume), ..values("2", "7.5", None) };
+            ImportedCandle::try_new(Timeframe::M1, a.open_time(), values).expect("a candle")
+        };
+        assert_eq!(differing(taken(Quantity::ZERO)), ["taker_buy_volume"]);
+        assert_eq!(
+            differing(taken(Quantity::parse("volume", "7").expect("a quantity"))),
+            ["taker_buy_volume"]
+        );
+    }
+
+    #[test]
+    fn sums_of_fewer_columns_are_read() {
+        let read = |text: &str| serde_json::from_str::<ColumnSums>(text).map_err(|error| error.to_string());
+        assert_eq!(
+            read("[1,2,3,4,5,6,18446744073709551615]"),
+            Ok(ColumnSums([1, 2, 3, 4, 5, 6, u64::MAX, 0]))
+        );
+        let all = ColumnSums([1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(read(&serde_json::to_string(&all).expect("text")), Ok(all));
+        assert!(read("[1,2,3,4,5,6,7,8,9]").is_err_and(|error| error.contains("at most 8")));
     }
 
     #[test]

@@ -46,11 +46,9 @@ pub struct ImportBatch {
     pub from_row: u64,
     /// The first row after it.
     pub to_row: u64,
-    /// Candles by the part they belong to, in any order, no two of one open time.
+    /// Candles by the part they belong to, each part once, its candles by row. Several may be of one open time.
     pub candles: Vec<(ImportId, Vec<SourcedCandle>)>,
-    /// Rows that repeat another of the batch in every value that they say. With the candles and the refused ones they MUST be all rows.
-    pub repeated: u64,
-    /// Rows of the batch that are no candles, or that the policy leaves out in favour of others of the batch, by row.
+    /// Rows of the batch that are no candles, by row. With the candles they MUST be all rows.
     pub refused: Vec<RefusedRow>,
     /// What counts where a candle is there already with other values.
     pub on_conflict: OnConflict,
@@ -89,14 +87,15 @@ pub trait ManifestStore: Display + Debug + Send + Sync + 'static {
     /// - All of it MUST become visible at once or not at all, also when the call is cancelled.
     /// - `from_row` MUST be the table's `rows_read`; where that is `to_row` already and the batch was written before, the
     ///   call MUST succeed and change nothing; else it MUST fail with [`Conflict`](crate::StoreErrorKind::Conflict).
-    /// - A candle that its part has already MUST be counted as the same where every value that it says is equal
+    /// - Whatever rows of a table a batch holds, the outcome MUST be that of as many batches of a row each.
+    /// - A candle that its part has already, or that a row before it has, MUST be counted as the same where every value that it says is equal
     ///   ([`ImportedCandle::is_repeated_by`]), and the one that is there stays; else as conflicting: then the policy says which
     ///   of them stays, and the other one MUST be recorded as
     ///   [`Outvoted`](onetape_domain::manifest::RowRefusal::Outvoted) under the row of the batch, with both values of each
     ///   field that differs.
     /// - No more than [`MAX_REFUSED_ROWS`](onetape_domain::manifest::MAX_REFUSED_ROWS) of a table MUST be kept, the first ones.
     /// - A part that the run does not have or that is finished, and a run that is not `Running`, MUST be refused with
-    ///   [`Conflict`](crate::StoreErrorKind::Conflict); two candles of one open time with
+    ///   [`Conflict`](crate::StoreErrorKind::Conflict); a part that is named twice with
     ///   [`Invalid`](crate::StoreErrorKind::Invalid).
     async fn write_import_batch(&self, batch: &ImportBatch) -> Result<TableProgress, StoreError>;
 

@@ -108,7 +108,6 @@ impl Seconds {
                 from_row,
                 to_row,
                 candles: vec![(self.import()?.id, candles)],
-                repeated: 0,
                 refused: Vec::new(),
                 on_conflict: OnConflict::Refuse,
                 sums,

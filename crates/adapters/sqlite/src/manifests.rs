@@ -78,7 +78,7 @@ fn progress(columns: &mut Columns<'_>) -> Result<TableProgress, Unread> {
         invalid: columns.natural("import.invalid")?,
         first: columns.optional_time()?,
         last: columns.optional_time()?,
-        sums: ColumnSums(serde_json::from_str(columns.text()?).map_err(unread)?),
+        sums: serde_json::from_str::<ColumnSums>(columns.text()?).map_err(unread)?,
         is_done: columns.flag()?,
     })
 }

@@ -15,7 +15,7 @@ use crate::manager::DataMigrationManager;
 use crate::presence::Presence;
 use crate::progress::{Progress, Step, Watcher, fraction};
 use crate::settings::{ConflictPolicy, Settings};
-use crate::table::{BATCH_ROWS, Ended, find};
+use crate::table::{BATCH_ROWS, Ended, KnownFiles};
 use crate::verification::{Difference, MAX_DIFFERENCES};
 
 /// Candles of the store that are asked for one by one in a call.
@@ -45,6 +45,7 @@ pub(crate) struct Comparison<'a, 'w> {
     pub(crate) source: &'a dyn LegacySource,
     pub(crate) settings: &'a Settings,
     pub(crate) reading: LegacyReading,
+    pub(crate) files: &'a mut KnownFiles,
     pub(crate) timeframe: Timeframe,
     pub(crate) parts: &'a [&'a PlannedPart],
     /// Periods of which a row was read.
@@ -90,7 +91,7 @@ impl Comparison<'_, '_> {
 
     async fn rows_of(&mut self, table: &PlannedTable, recorded: &TableProgress) -> Result<(), Ended> {
         let source = self.source;
-        let number = find(source, table, &self.reading).await?;
+        let number = self.files.find(source, table, &self.reading).await?;
         let reading = self.reading.clone();
         let mut rows = source.rows(&table.path, number, &reading, 0);
         let (mut sums, mut count, mut invalid) = (ColumnSums::default(), 0, 0);

@@ -71,6 +71,14 @@ pub enum MigrationError {
         /// Those that there are.
         known: Vec<RunId>,
     },
+    /// No run was named, and none is in a state for what is to be done.
+    #[error("no run is {}; {}", either(.wanted), listed_with_states(.known))]
+    NoneSuch {
+        /// The states that would do.
+        wanted: Vec<RunState>,
+        /// The runs that there are.
+        known: Vec<(RunId, RunState)>,
+    },
     /// A run of this name was planned otherwise.
     #[error("the run {run} is there already, with other tables or settings: give this one another name")]
     Other {
@@ -114,11 +122,26 @@ pub enum MigrationError {
     },
 }
 
+fn either(states: &[RunState]) -> String {
+    let names: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    names.join(" or ")
+}
+
+fn listed_with_states(runs: &[(RunId, RunState)]) -> String {
+    let runs: Vec<_> = runs.iter().map(|(run, state)| format!("{run} ({})", state.as_str())).collect();
+    shown(runs.iter().map(String::as_str), runs.len())
+}
+
 fn listed(runs: &[RunId]) -> String {
     if runs.is_empty() {
         return "the store has none".to_owned();
     }
-    let names: Vec<&str> = runs.iter().rev().take(SHOWN).map(RunId::as_str).collect();
-    let more = if runs.len() > SHOWN { ", …" } else { "" };
+    shown(runs.iter().map(RunId::as_str), runs.len())
+}
+
+/// The newest of so many runs, given oldest first.
+fn shown<'a>(runs: impl DoubleEndedIterator<Item = &'a str>, count: usize) -> String {
+    let names: Vec<&str> = runs.rev().take(SHOWN).collect();
+    let more = if count > SHOWN { ", …" } else { "" };
     format!("the store has {}{more}", names.join(", "))
 }

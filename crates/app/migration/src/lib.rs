@@ -28,6 +28,7 @@ mod progress;
 mod removal;
 mod report;
 mod retry;
+mod rolled;
 mod run;
 mod settings;
 mod shadow;
@@ -52,4 +53,4 @@ pub use shadow::{
 };
 pub use survey::{FLAT_RUN, OUTLIER_PERCENT, Places, Survey};
 pub use table::BATCH_ROWS;
-pub use verification::{CandlesCheck, Difference, MAX_DIFFERENCES, Verification};
+pub use verification::{CandlesCheck, Difference, MAX_DIFFERENCES, RollUpFault, Verification};

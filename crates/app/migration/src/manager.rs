@@ -79,6 +79,9 @@ impl DataMigrationManager {
         let mut meant = runs.iter().filter(|(_, state)| states.contains(state));
         match (meant.next(), meant.next()) {
             (Some((run, _)), None) => Ok(run.clone()),
+            (None, _) if !runs.is_empty() => {
+                Err(MigrationError::NoneSuch { wanted: states.to_vec(), known: runs })
+            }
             _ => Err(MigrationError::WhichRun { known: runs.into_iter().map(|(run, _)| run).collect() }),
         }
     }

@@ -8,10 +8,10 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::manifest::{Decision, Manifest, NewRun, PlannedPart, PlannedTable, TableProgress};
 use onetape_domain::time::Timeframe;
 use onetape_ports::{
-    ImportBatch, LegacyReading, LegacyRow, LegacyRows, LegacySource, StoreErrorKind, with_causes,
+    ImportBatch, LegacyError, LegacyReading, LegacyRow, LegacyRows, LegacySource, StoreErrorKind, with_causes,
 };
 
-use crate::batch::{Clash, Rows, Settled, divide};
+use crate::batch::{Rows, divide};
 use crate::error::MigrationError;
 use crate::manager::DataMigrationManager;
 use crate::metrics;
@@ -50,6 +50,7 @@ pub(crate) struct Import<'a, 'w> {
     settings: Settings,
     reading: LegacyReading,
     parts: HashMap<(&'a Instrument, Timeframe), Vec<&'a PlannedPart>>,
+    files: KnownFiles,
     watch: &'a mut Watcher<'w>,
     /// Rows of all tables.
     total: u64,
@@ -94,6 +95,7 @@ impl<'a, 'w> Import<'a, 'w> {
             settings,
             reading,
             parts,
+            files: KnownFiles::default(),
             watch,
             total,
             before,
@@ -111,7 +113,7 @@ impl<'a, 'w> Import<'a, 'w> {
     ) -> Result<(), Ended> {
         let (run, source) = (self.run, self.source);
         let table = &run.tables[at];
-        let number = find(source, table, &self.reading).await?;
+        let number = self.files.find(source, table, &self.reading).await?;
         let parts = self.parts.get(&of).map(Vec::as_slice).unwrap_or_default().to_vec();
         let rows = source.rows(&table.path, number, &self.reading, progress.rows_read);
         let mut source = Source { at, timeframe: of.1, parts: &parts, rows, ahead: Vec::new().into_iter() };
@@ -150,10 +152,8 @@ impl<'a, 'w> Import<'a, 'w> {
             source.ahead.by_ref().take(missing).for_each(|row| rows.add(row));
             is_last = !source.has_more().await?;
         }
-        let (to_row, sums, times) = (from_row + rows.count, rows.sums, rows.times);
-        let policy = self.settings.on_conflict;
-        let Settled { candles, repeated, refused } =
-            rows.settle(policy).map_err(|clash| Ended::of(&clash))?;
+        let Rows { candles, refused, count, sums, times, .. } = rows;
+        let to_row = from_row + count;
         let candles = divide(candles, source.parts).map_err(|(row, time)| {
             Ended::Table(format!(
                 "row {row} opens at {time}, which was not there when the import was planned"
@@ -165,9 +165,8 @@ impl<'a, 'w> Import<'a, 'w> {
             from_row,
             to_row,
             candles,
-            repeated,
             refused,
-            on_conflict: policy.into(),
+            on_conflict: self.settings.on_conflict.into(),
             sums,
             times,
             is_last,
@@ -217,29 +216,56 @@ impl Source<'_> {
     }
 }
 
-/// The position of a table in its file, which must be the one that was planned.
-pub(crate) async fn find(
-    source: &dyn LegacySource,
-    table: &PlannedTable,
-    reading: &LegacyReading,
-) -> Result<usize, Ended> {
-    let sha256 = source.sha256(&table.path).await.map_err(|error| Ended::of(&error))?;
-    if sha256 != table.sha256 {
-        let planned = &table.sha256;
-        return Err(Ended::Table(format!(
-            "the file has changed since the import was planned: its sha256 is {sha256}, and was {planned}"
-        )));
-    }
-    let contents = source.contents(&table.path, reading).await.map_err(|error| Ended::of(&error))?;
-    let position = contents.tables.iter().position(|said| said.names.join("/") == table.name);
-    position.ok_or_else(|| Ended::Table("the file has no table of this name any more".to_owned()))
+/// Files that were looked at: each is summed up and parsed once, however many tables of it are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct KnownFiles(HashMap<String, Result<KnownFile, String>>);
+
+#[derive(Debug)]
+struct KnownFile {
+    sha256: String,
+    /// Names of its tables.
+    tables: Vec<String>,
 }
 
-impl std::fmt::Display for Clash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { rows: (first, second), open_time, reasons } = self;
-        write!(f, "rows {first} and {second} say different things of the candle at {open_time}: {reasons}")
+impl KnownFiles {
+    /// The position of a table in its file, which must be the one that was planned.
+    pub(crate) async fn find(
+        &mut self,
+        source: &dyn LegacySource,
+        table: &PlannedTable,
+        reading: &LegacyReading,
+    ) -> Result<usize, Ended> {
+        if !self.0.contains_key(&table.path) {
+            let file = KnownFile::read(source, table, reading).await;
+            self.0.insert(table.path.clone(), file.map_err(|error| with_causes(&error)));
+        }
+        let KnownFile { sha256, tables } = match &self.0[&table.path] {
+            Ok(file) => file,
+            Err(reason) => return Err(Ended::Table(reason.clone())),
+        };
+        if *sha256 != table.sha256 {
+            let planned = &table.sha256;
+            return Err(Ended::Table(format!(
+                "the file has changed since the import was planned: its sha256 is {sha256}, and was {planned}"
+            )));
+        }
+        let position = tables.iter().position(|name| *name == table.name);
+        position.ok_or_else(|| Ended::Table("the file has no table of this name any more".to_owned()))
     }
 }
 
-impl Error for Clash {}
+impl KnownFile {
+    async fn read(
+        source: &dyn LegacySource,
+        table: &PlannedTable,
+        reading: &LegacyReading,
+    ) -> Result<Self, LegacyError> {
+        let sha256 = source.sha256(&table.path).await?;
+        if sha256 != table.sha256 {
+            // Of another file nothing else is asked.
+            return Ok(Self { sha256, tables: Vec::new() });
+        }
+        let contents = source.contents(&table.path, reading).await?;
+        Ok(Self { sha256, tables: contents.tables.iter().map(|said| said.names.join("/")).collect() })
+    }
+}

@@ -38,6 +38,8 @@ pub struct CandlesCheck {
     pub timeframe: Timeframe,
     /// Imports that they are.
     pub parts: u64,
+    /// Coarser candles that the store rolled up from them, all compared with what these come to.
+    pub rolled_up: u64,
     /// What stands out.
     pub survey: Survey,
 }
@@ -104,6 +106,18 @@ pub enum Difference {
         /// What it speaks of.
         stored: Option<TimeRange>,
     },
+    /// A coarser candle that the store rolled up is not what the candles of the import come to.
+    RollUp {
+        /// The import.
+        import: ImportId,
+        /// The coarser timeframe.
+        timeframe: Timeframe,
+        /// When it opens.
+        open_time: Timestamp,
+        /// In what.
+        #[serde(flatten)]
+        fault: RollUpFault,
+    },
     /// The store has another number of candles than was recorded.
     Count {
         /// Whose candles.
@@ -114,6 +128,21 @@ pub enum Difference {
         recorded: u64,
         /// As they are.
         stored: u64,
+    },
+}
+
+/// What is wrong with a candle that was rolled up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "fault")]
+pub enum RollUpFault {
+    /// The store does not have it.
+    Missing,
+    /// The store has it, and the import speaks of no such period as a whole or has no candle in it.
+    Extra,
+    /// It has other values.
+    Values {
+        /// The fields: the value is the store's, the reason says what they come to.
+        fields: Violations,
     },
 }
 
@@ -168,6 +197,26 @@ impl fmt::Display for Difference {
                 planned.start(),
                 planned.end()
             ),
+            Self::RollUp { import, timeframe, open_time, fault } => {
+                write!(f, "{import}: the {timeframe} candle at {open_time}, rolled up,")?;
+                match fault {
+                    RollUpFault::Missing => write!(f, " is not in the store"),
+                    RollUpFault::Extra => write!(f, " is in the store, and nothing comes to it"),
+                    RollUpFault::Values { fields } => {
+                        for (i, field) in fields.0.iter().enumerate() {
+                            let comma = if i == 0 { "" } else { ";" };
+                            let own = field.reason.strip_suffix(" in the row that counts");
+                            let own = own.unwrap_or(&field.reason).trim_start_matches("is ");
+                            write!(
+                                f,
+                                "{comma} says {} of {} and should say {own}",
+                                field.value, field.field
+                            )?;
+                        }
+                        Ok(())
+                    }
+                }
+            }
             Self::Count { instrument, timeframe, recorded, stored } => write!(
                 f,
                 "{instrument} {timeframe}: {recorded} candles were taken in, and {stored} are in the store"

@@ -13,7 +13,9 @@ use crate::error::MigrationError;
 use crate::manager::{DataMigrationManager, settings_of};
 use crate::presence::Presence;
 use crate::progress::{Progress, Step, Watcher, fraction};
+use crate::rolled::RollUps;
 use crate::survey::Surveyor;
+use crate::table::KnownFiles;
 use crate::verification::{CandlesCheck, Difference, Verification};
 
 /// Candles between two looks at who watches.
@@ -22,7 +24,7 @@ const LOOK_EVERY: u64 = 65_536;
 impl DataMigrationManager {
     /// Reads the files of a finished run again and compares them with the store, value by value and in both directions: every
     /// candle that counts must be there as it is in its file, and nothing else may be. Checksums, counts and what imports speak
-    /// of are compared with what was recorded.
+    /// of are compared with what was recorded, and the coarser candles that the store rolled up with what its candles come to.
     ///
     /// # Errors
     /// Where there is no such run or it is not finished, where the store fails, and [`MigrationError::Stopped`]. What differs is
@@ -40,7 +42,7 @@ impl DataMigrationManager {
         }
         let settings = settings_of(&manifest)?;
         let mut differences = Differences::default();
-        let mut candles = Vec::new();
+        let (mut candles, mut files) = (Vec::new(), KnownFiles::default());
         let mut rows = 0;
         let total = manifest.progress.iter().map(|progress| progress.rows_read).sum();
         for ((instrument, timeframe), group) in groups(&manifest) {
@@ -49,6 +51,7 @@ impl DataMigrationManager {
                 source,
                 settings: &settings,
                 reading: settings.reading(),
+                files: &mut files,
                 timeframe,
                 parts: &group.parts,
                 seen: Presence::default(),
@@ -91,9 +94,11 @@ impl DataMigrationManager {
         let doing = || format!("reading the imports of {instrument}");
         let imports = self.patient.call(doing, || self.imports.imports(instrument)).await?;
         let mut surveyor = Surveyor::new(timeframe);
-        let (mut read, all) = (0, seen.len());
+        let (mut read, mut rolled_up, all) = (0, 0, seen.len());
         for part in parts {
-            let covered = imports.iter().find(|import| import.id == part.id).map(|import| import.covered);
+            let import = imports.iter().find(|import| import.id == part.id);
+            let mut rolled = import.map(|import| RollUps::new(self, import));
+            let covered = import.map(|import| import.covered);
             if covered != Some(part.covered) {
                 differences.add(Difference::Part {
                     import: part.id.clone(),
@@ -111,6 +116,9 @@ impl DataMigrationManager {
                     differences.add(Difference::Extra { import, open_time });
                 }
                 surveyor.add(&candle);
+                if let Some(rolled) = &mut rolled {
+                    rolled.add(&candle, differences).await?;
+                }
                 read += 1;
                 if read % LOOK_EVERY == 0 {
                     let fraction = fraction(read, all);
@@ -122,9 +130,13 @@ impl DataMigrationManager {
                 }
             }
             surveyor.finish();
+            if let Some(mut rolled) = rolled {
+                rolled.finish(differences).await?;
+                rolled_up += rolled.compared;
+            }
         }
-        let instrument = instrument.clone();
-        Ok(CandlesCheck { instrument, timeframe, parts: parts.len() as u64, survey: surveyor.survey() })
+        let (instrument, parts, survey) = (instrument.clone(), parts.len() as u64, surveyor.survey());
+        Ok(CandlesCheck { instrument, timeframe, parts, rolled_up, survey })
     }
 }
 

@@ -51,7 +51,7 @@ async fn refused_rows_are_holes(kind: Kind) {
     let ran = onetape(&["import", "run", folder, "--store", store.url()]);
     assert_eq!(ran.code, 3, "{}", ran.err);
     let verified = onetape(&["import", "verify", "--store", store.url()]).ok();
-    assert!(verified.contains("| 3       | 297     | 1             | 2     |"), "{verified}");
+    assert!(verified.contains("| 3       | 297     | 3         | 1             | 2     |"), "{verified}");
 
     let filled = frame(&store, FillPolicy::Flat).await.ohlcv_1s;
     let quiet = filled.rows.iter().filter(|row| row.state() == CandleState::Quiet);
@@ -73,4 +73,21 @@ async fn refused_rows_are_holes_in_a_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_rows_are_holes_on_a_server() {
     refused_rows_are_holes(Kind::Server).await;
+}
+
+#[test]
+fn an_import_that_was_not_finished_is_not_verified() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let store = format!("sqlite://{}", path("market.db"));
+    std::fs::write(path("ETHUSDT_1s.csv"), seconds()).expect("written");
+    let rows = "timestamp,open,high,low,close,volume\n2024-08-09T00:00:00Z,1,2,1,2,5\n2024-08-09T00:00:00Z,1,2,1,1,5\n";
+    std::fs::write(path("ETHUSDT_1m.csv"), rows).expect("written");
+    let folder = folder.path().to_str().expect("text");
+    let ran = onetape(&["import", "run", folder, "--on-conflict", "refuse", "--store", &store]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let ran = onetape(&["import", "verify", "--store", &store]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("no run is finished; the store has import-"), "{}", ran.err);
+    assert!(ran.err.contains("(running)") && ran.err.contains("onetape import resume"), "{}", ran.err);
 }

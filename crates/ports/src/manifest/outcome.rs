@@ -83,15 +83,15 @@ pub struct BatchOutcome {
 }
 
 impl ImportBatch {
-    /// Checks what can be seen of the batch alone: every row of it is there once, as a candle, repeated or refused, and no
-    /// two candles are of one open time.
+    /// Checks what can be seen of the batch alone: every row of it is there once, as a candle or refused, and each part is named
+    /// once, with its candles by row.
     ///
     /// # Errors
     /// [`Invalid`](StoreErrorKind::Invalid) where that is not so.
     pub fn check(&self) -> Result<(), StoreError> {
         let invalid = |message| Err(refused(StoreErrorKind::Invalid, message));
         let candles = || self.candles.iter().flat_map(|(_, candles)| candles);
-        let rows = candles().count() as u64 + self.repeated + self.refused.len() as u64;
+        let rows = candles().count() as u64 + self.refused.len() as u64;
         let (from, to) = (self.from_row, self.to_row);
         if to.checked_sub(from) != Some(rows) {
             return invalid(format!("rows {from} to {to} cannot be {rows} rows"));
@@ -104,17 +104,16 @@ impl ImportBatch {
         if let Some(row) = self.refused.iter().find(|row| row.table != self.table) {
             return invalid(format!("row {} is one of table {} and not {}", row.row, row.table, self.table));
         }
-        let mut times: Vec<(usize, Timestamp)> = Vec::with_capacity(candles().count());
-        for (part, (id, candles)) in self.candles.iter().enumerate() {
-            // Those of a part that is named twice are looked at together.
-            let part = self.candles[..part].iter().position(|(other, _)| other == id).unwrap_or(part);
-            times.extend(candles.iter().map(|candle| (part, candle.candle.open_time())));
+        let mut named = BTreeSet::new();
+        for (part, candles) in &self.candles {
+            if !named.insert(part) {
+                return invalid(format!("the part {part} is named twice"));
+            }
+            if !candles.is_sorted_by(|a, b| a.row < b.row) {
+                return invalid(format!("the candles of {part} are not in the order of their rows"));
+            }
         }
-        times.sort_unstable();
-        match times.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => invalid(format!("two candles open at {}", pair[0].1)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Whether the batch is to be written to a table that is so far; not where it was written before.
@@ -160,27 +159,41 @@ impl ImportBatch {
         }
     }
 
-    /// Sorts candles of one part out; `stored` gives what that has.
+    /// Sorts candles of one part out; `stored` gives what that has. Each is compared with what counts after those before it, so
+    /// that it makes no difference where a batch ends.
     pub fn sort_out<'a>(
         &self,
         candles: &'a [SourcedCandle],
         stored: impl Fn(Timestamp) -> Option<ImportedCandle>,
     ) -> SortedCandles<'a> {
+        let mut by_time: Vec<&SourcedCandle> = candles.iter().collect();
+        // Stable: rows of a period keep their order.
+        by_time.sort_by_key(|row| row.candle.open_time());
         let mut sorted = SortedCandles::default();
-        for SourcedCandle { row, candle } in candles {
-            match stored(candle.open_time()) {
-                None => sorted.new.push(candle),
-                Some(stored) if stored.is_repeated_by(candle) => sorted.same += 1,
-                Some(stored) => {
-                    let is_replacing = self.on_conflict == OnConflict::KeepLast;
-                    let (kept, other) = if is_replacing { (candle, &stored) } else { (&stored, candle) };
-                    let reasons = differences(kept, other);
-                    let (table, why) = (self.table, RowRefusal::Outvoted);
-                    sorted.outvoted.push(RefusedRow { table, row: *row, why, reasons });
-                    if is_replacing {
-                        sorted.replacing.push(candle);
-                    }
+        for rows in by_time.chunk_by(|a, b| a.candle.open_time() == b.candle.open_time()) {
+            let stored = stored(rows[0].candle.open_time());
+            let mut own = None::<&ImportedCandle>;
+            for SourcedCandle { row, candle } in rows {
+                let Some(counts) = own.or(stored.as_ref()) else {
+                    own = Some(candle);
+                    continue;
+                };
+                if counts.is_repeated_by(candle) {
+                    sorted.same += 1;
+                    continue;
                 }
+                let is_replacing = self.on_conflict == OnConflict::KeepLast;
+                let (kept, other) = if is_replacing { (candle, counts) } else { (counts, candle) };
+                let reasons = differences(kept, other);
+                let (table, why) = (self.table, RowRefusal::Outvoted);
+                sorted.outvoted.push(RefusedRow { table, row: *row, why, reasons });
+                if is_replacing {
+                    own = Some(candle);
+                }
+            }
+            match stored {
+                None => sorted.new.extend(own),
+                Some(_) => sorted.replacing.extend(own),
             }
         }
         sorted
@@ -207,7 +220,7 @@ impl ImportBatch {
         let progress = TableProgress {
             rows_read: self.to_row,
             new: before.new + sorted.iter().map(|sorted| sorted.new.len() as u64).sum::<u64>(),
-            same: before.same + self.repeated + sorted.iter().map(|sorted| sorted.same).sum::<u64>(),
+            same: before.same + sorted.iter().map(|sorted| sorted.same).sum::<u64>(),
             conflicting: before.conflicting + count(RowRefusal::Outvoted) + outvoted().count() as u64,
             invalid: before.invalid + count(RowRefusal::Invalid),
             first,

@@ -31,20 +31,16 @@ fn position(state: &State, run: &RunId) -> Result<usize, StoreError> {
 
 /// What is wrong with a batch whatever the store holds.
 fn is_unfit(batch: &ImportBatch) -> bool {
-    let candles: Vec<_> =
-        batch.candles.iter().flat_map(|(id, own)| own.iter().map(move |one| (id, one))).collect();
+    let candles: Vec<_> = batch.candles.iter().flat_map(|(_, own)| own).collect();
     let inside = |row: u64| row >= batch.from_row && row < batch.to_row;
-    let twice = |(at, (id, one)): (usize, &(&ImportId, &onetape_ports::SourcedCandle))| {
-        let same = |other: &(&ImportId, &onetape_ports::SourcedCandle)| {
-            other.0 == *id && other.1.candle.open_time() == one.candle.open_time()
-        };
-        candles[..at].iter().any(same)
-    };
-    let rows = candles.len() as u64 + batch.refused.len() as u64 + batch.repeated;
+    let twice = |at: usize| batch.candles[..at].iter().any(|(id, _)| *id == batch.candles[at].0);
+    let by_row = |own: &[onetape_ports::SourcedCandle]| own.windows(2).all(|pair| pair[0].row < pair[1].row);
+    let rows = candles.len() as u64 + batch.refused.len() as u64;
     batch.from_row + rows != batch.to_row
-        || !candles.iter().all(|(_, one)| inside(one.row))
+        || !candles.iter().all(|one| inside(one.row))
         || !batch.refused.iter().all(|row| inside(row.row) && row.table == batch.table)
-        || (candles.len() < 1_000 && candles.iter().enumerate().any(twice))
+        || (0..batch.candles.len()).any(twice)
+        || !batch.candles.iter().all(|(_, own)| by_row(own))
 }
 
 /// The candles of a batch put into their parts, with what is counted and refused.
@@ -58,7 +54,6 @@ fn put(
     let progress = state.runs[run].manifest.progress.get(batch.table as usize).cloned();
     let mut progress = progress.ok_or_else(|| refusal(StoreErrorKind::Invalid, "there is no such table"))?;
     let mut refused = batch.refused.clone();
-    progress.same += batch.repeated;
     for (id, candles) in &batch.candles {
         let conflict = || refusal(StoreErrorKind::Conflict, "no such part");
         parts.iter().find(|part| part.id == *id).ok_or_else(conflict)?;

@@ -116,7 +116,7 @@ impl ProgressRow {
             invalid: natural("import.invalid", invalid_rows)?,
             first: self.first_time.map(|time| time.0),
             last: self.last_time.map(|time| time.0),
-            sums: ColumnSums(serde_json::from_str(&self.sums).map_err(unread)?),
+            sums: serde_json::from_str::<ColumnSums>(&self.sums).map_err(unread)?,
             is_done: self.is_done,
         })
     }

@@ -6,4 +6,5 @@ mod holes;
 mod interrupted;
 mod lean;
 mod metrics;
+mod rolled;
 mod support;

@@ -131,14 +131,23 @@ pub(super) fn removal(report: &RemovalReport) -> io::Result<()> {
 }
 
 pub(super) fn verification(found: &Verification) -> io::Result<()> {
-    let header = ["candles of", "imports", "candles", "quiet periods", "holes", "flat runs", "outliers"];
-    let mut grid = Grid::new(&header);
+    let mut grid = Grid::new(&[
+        "candles of",
+        "imports",
+        "candles",
+        "rolled up",
+        "quiet periods",
+        "holes",
+        "flat runs",
+        "outliers",
+    ]);
     for check in &found.candles {
         let survey = &check.survey;
         grid.row([
             format!("{} {}", check.instrument, check.timeframe),
             check.parts.to_string(),
             survey.candles.to_string(),
+            check.rolled_up.to_string(),
             survey.quiet_periods.to_string(),
             survey.holes.count.to_string(),
             survey.flat_runs.count.to_string(),

@@ -74,12 +74,11 @@ impl Reader {
         Self { run, table, row: 0, sums, times: None, on_conflict }
     }
 
-    /// The next batch: these candles of each part, rows that were refused, rows that repeat others.
+    /// The next batch: these candles of each part, rows that were refused.
     pub(super) fn next(
         &mut self,
         parts: &[(usize, &[ImportedCandle])],
         refusals: &[RowRefusal],
-        repeated: u64,
     ) -> ImportBatch {
         let from_row = self.row;
         let mut candles = Vec::new();
@@ -99,22 +98,10 @@ impl Reader {
             RefusedRow { table, row, why: *why, reasons }
         });
         let refused = refused.collect();
-        self.row += refusals.len() as u64 + repeated;
+        self.row += refusals.len() as u64;
         let Self { run, sums, times, on_conflict, .. } = self.clone();
         let (to_row, is_last) = (self.row, false);
-        ImportBatch {
-            run,
-            table,
-            from_row,
-            to_row,
-            candles,
-            repeated,
-            refused,
-            on_conflict,
-            sums,
-            times,
-            is_last,
-        }
+        ImportBatch { run, table, from_row, to_row, candles, refused, on_conflict, sums, times, is_last }
     }
 }
 
@@ -134,12 +121,12 @@ async fn a_batch_is_candles_refused_rows_and_progress(store: Arc<dyn MarketStore
     let mut reader = Reader::new(&run.id, 1);
     let (early, late) = (minutes(50, 60, 0), minutes(60, 65, 1));
     let refusals = [RowRefusal::Invalid, RowRefusal::Outvoted, RowRefusal::Invalid];
-    let first = reader.next(&[(1, &late), (0, &early)], &refusals, 2);
+    let first = reader.next(&[(1, &late), (0, &early)], &refusals);
     let progress = store.write_import_batch(&first).await?;
     let expected = TableProgress {
-        rows_read: 20,
+        rows_read: 18,
         new: 15,
-        same: 2,
+        same: 0,
         conflicting: 1,
         invalid: 2,
         first: Some(early[0].open_time()),
@@ -154,10 +141,10 @@ async fn a_batch_is_candles_refused_rows_and_progress(store: Arc<dyn MarketStore
     same("the second part", &of_import(&*store, &part(&run.id, 1)).await?, &late)?;
     same("refused rows", &of_refused(&*store, &run.id).await?, &first.refused)?;
     let more = minutes(20, 50, 0);
-    let second = ImportBatch { is_last: true, ..reader.next(&[(0, &more)], &refusals[..1], 0) };
+    let second = ImportBatch { is_last: true, ..reader.next(&[(0, &more)], &refusals[..1]) };
     let progress = store.write_import_batch(&second).await?;
     let expected = TableProgress {
-        rows_read: 51,
+        rows_read: 49,
         new: 45,
         invalid: 3,
         first: Some(more[0].open_time()),
@@ -167,7 +154,7 @@ async fn a_batch_is_candles_refused_rows_and_progress(store: Arc<dyn MarketStore
     };
     ensure!(progress == expected, "after the last batch {progress:?}");
     // Of another table rows come before those of this one.
-    let other = Reader::new(&run.id, 0).next(&[], &refusals, 0);
+    let other = Reader::new(&run.id, 0).next(&[], &refusals);
     store.write_import_batch(&other).await?;
     let all_refused = [other.refused, first.refused, second.refused].concat();
     same("refused rows", &of_refused(&*store, &run.id).await?, &all_refused)?;
@@ -184,10 +171,10 @@ async fn a_batch_follows_the_one_before(store: Arc<dyn MarketStore>) -> Verdict 
     let mut reader = Reader::new(&run.id, 0);
     let (one, two, three) = (minutes(0, 10, 0), minutes(10, 20, 0), minutes(20, 30, 0));
     let batches = [
-        reader.next(&[(0, &one)], &[RowRefusal::Invalid], 0),
-        reader.next(&[(0, &two)], &[], 1),
-        ImportBatch { is_last: true, ..reader.next(&[(0, &three)], &[], 0) },
-        reader.next(&[], &[RowRefusal::Invalid], 0),
+        reader.next(&[(0, &one)], &[RowRefusal::Invalid]),
+        reader.next(&[(0, &two)], &[]),
+        ImportBatch { is_last: true, ..reader.next(&[(0, &three)], &[]) },
+        reader.next(&[], &[RowRefusal::Invalid]),
     ];
     let state = async || -> Result<_, super::super::Failure> {
         let progress = manifest(&*store, &run.id).await?.progress.swap_remove(0);
@@ -225,7 +212,7 @@ async fn a_batch_follows_the_one_before(store: Arc<dyn MarketStore>) -> Verdict 
         }
     }
     let (progress, candles, refused) = state().await?;
-    ensure!((progress.new, progress.same, progress.invalid) == (30, 1, 1), "{progress:?}");
+    ensure!((progress.new, progress.same, progress.invalid) == (30, 0, 1), "{progress:?}");
     same("candles", &candles, &[one, two, three].concat())?;
     same("refused rows", &refused, &batches[0].refused)
 }
@@ -234,21 +221,17 @@ async fn a_batch_that_cannot_be_is_refused(store: Arc<dyn MarketStore>) -> Verdi
     use StoreErrorKind::{Conflict, Invalid};
     let run = run("one");
     let candles = minutes(0, 4, 0);
-    let good = Reader::new(&run.id, 0).next(&[(0, &candles)], &[RowRefusal::Invalid], 0);
+    let good = Reader::new(&run.id, 0).next(&[(0, &candles)], &[RowRefusal::Invalid]);
     refused("an unknown run", store.write_import_batch(&good).await, Invalid)?;
     store.begin_run(&run, at(1)).await?;
     store.begin_import(&new_import("other", "legacy", eth(), Timeframe::M1)).await?;
     let of =
         |part: ImportId| ImportBatch { candles: vec![(part, good.candles[0].1.clone())], ..good.clone() };
-    let twice = || {
-        let mut candles = good.candles[0].1.clone();
-        candles[1].candle = candles[0].candle;
-        candles
-    };
     let own = part(&run.id, 0);
-    let twins = twice();
-    let (front, back) = twins.split_at(1);
+    let (front, back) = good.candles[0].1.split_at(1);
     let split = vec![(own.clone(), front.to_vec()), (own.clone(), back.to_vec())];
+    let mut backwards = good.clone();
+    backwards.candles[0].1.reverse();
     let mut outside = good.clone();
     outside.candles[0].1[3].row = 5;
     let mut elsewhere = good.clone();
@@ -256,13 +239,13 @@ async fn a_batch_that_cannot_be_is_refused(store: Arc<dyn MarketStore>) -> Verdi
     let batches = [
         ("a part of nobody", of(id("nobody")), Conflict),
         ("an import that is no part", of(id("other")), Conflict),
-        ("two of one open time", ImportBatch { candles: vec![(own, twice())], ..good.clone() }, Invalid),
-        ("two of one open time, apart", ImportBatch { candles: split, ..good.clone() }, Invalid),
+        ("a part that is named twice", ImportBatch { candles: split, ..good.clone() }, Invalid),
+        ("candles that are not by row", backwards, Invalid),
         ("a row outside", outside, Invalid),
         ("a refused row of another table", elsewhere, Invalid),
         ("rows that are missing", ImportBatch { to_row: 6, ..good.clone() }, Invalid),
         ("rows backwards", ImportBatch { from_row: 6, ..good.clone() }, Invalid),
-        ("a table that is not there", Reader::new(&run.id, 3).next(&[(0, &candles)], &[], 0), Invalid),
+        ("a table that is not there", Reader::new(&run.id, 3).next(&[(0, &candles)], &[]), Invalid),
     ];
     for (what, batch, kind) in batches {
         refused(what, store.write_import_batch(&batch).await, kind)?;
@@ -274,7 +257,7 @@ async fn a_batch_that_cannot_be_is_refused(store: Arc<dyn MarketStore>) -> Verdi
     refused("a finished part", store.write_import_batch(&good).await, Conflict)?;
     for (seconds, state) in [(5, RunState::Finished), (6, RunState::Removing), (7, RunState::Removed)] {
         store.set_run_state(&run.id, state, at(seconds)).await?;
-        let late = Reader::new(&run.id, 1).next(&[(1, &minutes(60, 61, 0))], &[], 0);
+        let late = Reader::new(&run.id, 1).next(&[(1, &minutes(60, 61, 0))], &[]);
         refused("a run that does not run", store.write_import_batch(&late).await, Conflict)?;
     }
     Ok(())
@@ -287,11 +270,11 @@ async fn no_more_than_so_many_refused_rows_are_kept(store: Arc<dyn MarketStore>)
     let mut reader = Reader::new(&run.id, 0);
     let mut expected = Vec::new();
     for _ in 0..3 {
-        let batch = reader.next(&[], &[RowRefusal::Invalid; 4_000], 0);
+        let batch = reader.next(&[], &[RowRefusal::Invalid; 4_000]);
         store.write_import_batch(&batch).await?;
         expected.extend(batch.refused);
     }
-    let other = Reader::new(&run.id, 1).next(&[], &[RowRefusal::Outvoted], 0);
+    let other = Reader::new(&run.id, 1).next(&[], &[RowRefusal::Outvoted]);
     store.write_import_batch(&other).await?;
     expected.truncate(usize::try_from(MAX_REFUSED_ROWS).unwrap_or(usize::MAX));
     expected.extend(other.refused);
@@ -305,7 +288,7 @@ async fn candles_of_an_import_are_read_by_range_and_by_time(store: Arc<dyn Marke
     let run = run("one");
     store.begin_run(&run, at(1)).await?;
     let (own, others) = (minutes(0, 60, 0), minutes(60, 90, 0));
-    let batch = Reader::new(&run.id, 0).next(&[(0, &own), (1, &others)], &[], 0);
+    let batch = Reader::new(&run.id, 0).next(&[(0, &own), (1, &others)], &[]);
     store.write_import_batch(&batch).await?;
     let part = part(&run.id, 0);
     for is_finished in [false, true] {
@@ -338,8 +321,8 @@ async fn numbers_of_a_batch_come_back_exactly(store: Arc<dyn MarketStore>) -> Ve
     let run = run("one");
     store.begin_run(&run, at(1)).await?;
     let candles = numbers();
-    let mut batch = Reader::new(&run.id, 0).next(&[(0, &candles)], &[], 0);
-    batch.sums = ColumnSums([u64::MAX, 0, 1, u64::MAX - 1, i64::MAX.unsigned_abs() + 1, 7, 9]);
+    let mut batch = Reader::new(&run.id, 0).next(&[(0, &candles)], &[]);
+    batch.sums = ColumnSums([u64::MAX, 0, 1, u64::MAX - 1, i64::MAX.unsigned_abs() + 1, 7, 9, 11]);
     let progress = store.write_import_batch(&batch).await?;
     ensure!(progress.sums == batch.sums, "sums are {:?}", progress.sums);
     ensure!(manifest(&*store, &run.id).await?.progress[0] == progress, "sums came back otherwise");
@@ -357,7 +340,7 @@ async fn batches_of_any_size_are_taken_in(store: Arc<dyn MarketStore>) -> Verdic
         (0..11).flat_map(|first| (first..50_000).step_by(11)).map(|count| minute(count + 60, 0)).collect();
     let mut reader = Reader::new(&run.id, 1);
     for part in candles.chunks(40_000) {
-        store.write_import_batch(&reader.next(&[(1, part)], &[], 0)).await?;
+        store.write_import_batch(&reader.next(&[(1, part)], &[])).await?;
     }
     let part = part(&run.id, 1);
     let times: Vec<_> = candles.iter().map(ImportedCandle::open_time).collect();
@@ -376,7 +359,7 @@ async fn a_cancelled_batch_is_written_whole_or_not_at_all(store: Arc<dyn MarketS
         // Some minutes are new, and some say something else than before.
         let seed = number as i64;
         let candles = minutes(seed, seed + 3, seed);
-        let batch = reader.next(&[(0, &candles)], &[RowRefusal::Invalid], 0);
+        let batch = reader.next(&[(0, &candles)], &[RowRefusal::Invalid]);
         let polls = 1 + number * number * number / 3;
         let done = {
             let mut call = std::pin::pin!(store.write_import_batch(&batch));
@@ -427,8 +410,8 @@ async fn of_two_batches_at_once_one_is_written(store: Arc<dyn MarketStore>) -> V
     let run = run("one");
     store.begin_run(&run, at(1)).await?;
     let (one, two) = (minutes(0, 30, 0), minutes(0, 30, 1));
-    let first = Reader::new(&run.id, 0).next(&[(0, &one)], &[], 0);
-    let second = Reader::new(&run.id, 0).next(&[(0, &two)], &[], 0);
+    let first = Reader::new(&run.id, 0).next(&[(0, &one)], &[]);
+    let second = Reader::new(&run.id, 0).next(&[(0, &two)], &[]);
     // Of one table: the same batch again is no error, another one is.
     let outcomes = futures::join!(
         store.write_import_batch(&first),
@@ -452,7 +435,7 @@ async fn of_two_batches_at_once_one_is_written(store: Arc<dyn MarketStore>) -> V
     let same_ones = Reader { on_conflict: OnConflict::KeepFirst, ..Reader::new(&run.id, 1) };
     let (mut a, mut b) = (same_ones.clone(), Reader { table: 2, ..same_ones });
     let shared = minutes(30, 60, 0);
-    let (a, b) = (a.next(&[(0, &shared)], &[], 0), b.next(&[(0, &shared)], &[], 0));
+    let (a, b) = (a.next(&[(0, &shared)], &[]), b.next(&[(0, &shared)], &[]));
     let (a, b) = futures::try_join!(store.write_import_batch(&a), store.write_import_batch(&b))?;
     let counts = [(a.new, a.same), (b.new, b.same)];
     ensure!(counts == [(30, 0), (0, 30)] || counts == [(0, 30), (30, 0)], "counted {counts:?}");
