@@ -25,7 +25,7 @@ pub(crate) struct ImportArgs {
 
 const AFTER: &str = "\
 Exit codes: 0 everything is in, 3 done with files or rows left out (the report names them), 1 failed or different.
-Ctrl-C ends a run after the batch under way; `onetape import resume` goes on from there. docs/MIGRATION.md walks through all of it.";
+Ctrl-C ends a run after the batch under way, a second one at once; `onetape import resume` goes on from there. docs/MIGRATION.md walks through all of it.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {

@@ -3,13 +3,15 @@
 //! `ONETAPE_KILLS=50 cargo nextest run -p onetape-cli -E 'test(import_killed)'` kills more often.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use onetape::memory::SystemClock;
 use onetape::ports::WallClock as _;
 use onetape_testkit::generator::Rng;
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::import::{cache, import, json};
 use crate::support::{Home, Kind, Ran, TestStore, lines, replay, tape, write};
@@ -52,17 +54,21 @@ impl Scene {
         ["import", "run", &self.cache, "--batch-rows", "40", "--json", "--store", store.url()]
     }
 
-    fn begin(&self, store: &TestStore) -> Child {
+    /// Ends a command in the midst of it.
+    fn kill(&self, args: &[&str], moment: Duration) {
         let mut command = self.home.command();
-        command.args(self.args(store)).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("the binary runs")
-    }
-
-    fn kill(&self, store: &TestStore, moment: Duration) {
-        let mut child = self.begin(store);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary runs");
         std::thread::sleep(moment);
         child.kill().expect("killed");
         child.wait().expect("a child");
+    }
+
+    /// Takes a run out, whose first attempt is killed too.
+    fn roll_back(&self, store: &TestStore, run: &str, moment: Duration) {
+        let args = ["import", "rollback", run, "--store", store.url()];
+        self.kill(&args, moment);
+        self.home.onetape(&args).ok();
     }
 }
 
@@ -89,19 +95,20 @@ async fn killed_at_any_moment(kind: Kind, kills: u64) {
     let (mut met, mut removed) = (0, 0);
     for kill in 0..kills {
         let store = scene.store().await.expect("as before");
-        scene.kill(&store, Duration::from_micros(rng.between(0, took).unsigned_abs()));
+        let mut moment = |most: i64| Duration::from_micros(rng.between(0, most).unsigned_abs());
+        scene.kill(&scene.args(&store), moment(took));
         let runs = import(&store, &["status"]).ok();
         met += u64::from(runs.contains("running"));
         if kill % 2 == 1 && runs.contains(run) {
             removed += 1;
             if kill % 4 == 1 {
-                import(&store, &["rollback", run]).ok();
+                scene.roll_back(&store, run, moment(took / 4));
                 let rolled_back = Whole::of(&store).await.without(&RECORD);
                 rolled_back.assert_is(&before.clone().without(&RECORD), &format!("kill {kill}, rolled back"));
                 goes_on(&store, &scene.meanwhile);
             } else {
                 goes_on(&store, &scene.meanwhile);
-                import(&store, &["rollback", run]).ok();
+                scene.roll_back(&store, run, moment(took / 4));
             }
             let rolled_back = Whole::of(&store).await.without(&RECORD);
             rolled_back.assert_is(&after, &format!("kill {kill}, rolled back, the tape went on"));
@@ -155,4 +162,30 @@ async fn ctrl_c_ends_an_import_after_its_batch_and_says_how_to_go_on() {
     }
     assert!(import(&store, &["resume", run]).ok().contains(&format!("run {run} is finished")));
     Whole::of(&store).await.assert_is(&Whole::of(&undisturbed).await, "gone on with after Ctrl-C");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_ctrl_c_does_not_wait() {
+    let Some(scene) = Scene::new(Kind::File) else { return };
+    let store = scene.store().await.expect("a file");
+    let mut command = scene.home.command();
+    command.args(["import", "run", &scene.cache, "--batch-rows", "1", "--store", store.url()]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    while !import(&store, &["status"]).ok().contains("running") {
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended before it was under way");
+    }
+    // Nothing can be written from here on, and so the batch under way does not end.
+    let path = store.url().strip_prefix("sqlite://").expect("a file");
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(60));
+    let mut holder = options.connect().await.expect("opened");
+    holder.execute("BEGIN IMMEDIATE").await.expect("it is the writer's turn");
+    while child.try_wait().expect("a child").is_none() {
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.is_ok(), "kill runs");
+    }
+    let ran: Ran = child.wait_with_output().expect("a child").into();
+    assert_eq!(ran.code, 130, "{}", ran.err);
+    assert!(ran.err.contains("interrupted again"), "{}", ran.err);
+    holder.execute("ROLLBACK").await.expect("rolled back");
+    assert!(import(&store, &["resume"]).ok().contains(" is finished"));
 }
