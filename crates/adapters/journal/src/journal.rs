@@ -31,7 +31,7 @@ pub struct JournalOptions {
     /// How long appends are gathered before they are written and synced together. Zero syncs at once; while one sync is
     /// under way the next one gathers by itself.
     pub gather: Duration,
-    /// How long what nobody waits for may stay unwritten, up to 8 MiB of it. Zero writes and syncs at once.
+    /// How long what nobody waits for may stay unwritten, up to 8 MiB of it; a millisecond at least.
     pub interval: Duration,
 }
 
@@ -123,9 +123,13 @@ impl FileJournal {
         if queue.closing {
             return Err(JournalError::new("be written", self.to_string(), "it is closed"));
         }
+        let was_idle = queue.tasks.is_empty();
         let result = add(&mut queue)?;
+        let is_due = was_idle || queue.is_awaited;
         drop(queue);
-        self.shared.wake.notify_one();
+        if is_due {
+            self.shared.wake.notify_one();
+        }
         Ok(result)
     }
 }

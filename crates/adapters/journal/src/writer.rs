@@ -15,6 +15,9 @@ use crate::codec::Numbers;
 use crate::files;
 use crate::segment::segment_head;
 
+/// How long what nobody waits for stays unwritten at least.
+const UNAWAITED: Duration = Duration::from_millis(1);
+
 /// What is to be done, in order.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -90,10 +93,9 @@ fn write(shared: &Shared) {
             if queue.tasks.is_empty() {
                 return;
             }
-            if !shared.interval.is_zero() {
-                let is_idle = |queue: &mut Queue| !queue.closing && !queue.is_awaited;
-                let _ = shared.wake.wait_while_for(&mut queue, is_idle, shared.interval);
-            }
+            // Who appends is about to wait, or to append more: the fsync is for all of it, not for the first of it.
+            let is_idle = |queue: &mut Queue| !queue.closing && !queue.is_awaited;
+            let _ = shared.wake.wait_while_for(&mut queue, is_idle, shared.interval.max(UNAWAITED));
             if !shared.gather.is_zero() && !queue.closing {
                 // More may come that the same fsync serves.
                 let _ = shared.wake.wait_while_for(&mut queue, |queue| !queue.closing, shared.gather);
