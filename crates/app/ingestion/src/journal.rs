@@ -142,7 +142,7 @@ impl Inner {
         let Some(journal) = &self.journal else { return Ok(()) };
         let (reached, is_news) = {
             let slot = slot.lock();
-            (slot.journaled(), slot.has_unpublished())
+            (slot.unsettled(), slot.has_unpublished())
         };
         let Some(reached) = reached else { return Ok(()) };
         let started = self.clock.monotonic_micros();
@@ -150,22 +150,21 @@ impl Inner {
         if is_news {
             metrics::journaled(self.clock.monotonic_micros() - started);
         }
-        let mut slot = slot.lock();
-        slot.synced(reached.1);
-        slot.publish_until(reached.0, self.cache.as_deref());
+        slot.lock().settle(reached, self.cache.as_deref());
         Ok(())
+    }
+
+    /// Whether what is taken in is shown and acknowledged before the journal has it on the disk.
+    pub(crate) fn is_lazy(&self) -> bool {
+        self.config.journal_mode == JournalMode::OnTrouble && self.breaker.is_sound()
     }
 
     /// The same before what was taken in is acknowledged, as far as the mode demands.
     async fn acknowledge(&self, slot: &SharedSlot) -> Result<(), IngestError> {
-        let is_lazy = self.config.journal_mode == JournalMode::OnTrouble && self.breaker.is_sound();
-        if !is_lazy {
+        if !self.is_lazy() {
             return self.settle(slot).await;
         }
-        let mut slot = slot.lock();
-        if let Some((position, _)) = slot.journaled() {
-            slot.publish_until(position, self.cache.as_deref());
-        }
+        slot.lock().show_all(self.cache.as_deref());
         Ok(())
     }
 

@@ -290,6 +290,7 @@ impl Inner {
         Sinks {
             cache: self.cache.as_deref(),
             journal: self.journal.as_deref(),
+            shows_synced: !self.is_lazy(),
             now: self.clock.monotonic_micros(),
         }
     }

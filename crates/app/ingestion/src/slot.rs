@@ -53,6 +53,8 @@ pub(crate) struct Slot {
     rules: VenueRules,
     /// Place of its last entry in the journal.
     journaled: Option<JournalPosition>,
+    /// Up to where the journal has it on the disk, and the cache shows it.
+    settled: Option<JournalPosition>,
     /// The stamp that the journal has on the disk.
     synced: Option<Timestamp>,
     /// Changes that the cache shows once the journal has them on the disk.
@@ -64,6 +66,8 @@ pub(crate) struct Slot {
 pub(crate) struct Sinks<'a> {
     pub(crate) cache: Option<&'a dyn HotCache>,
     pub(crate) journal: Option<&'a dyn Journal>,
+    /// Whether the cache waits until the journal has it on the disk.
+    pub(crate) shows_synced: bool,
     /// Monotonic time.
     pub(crate) now: i64,
 }
@@ -80,6 +84,7 @@ impl Slot {
             engine,
             rules,
             journaled: None,
+            settled: None,
             synced: None,
             unpublished: VecDeque::new(),
             pending: Changes::default(),
@@ -172,9 +177,13 @@ impl Slot {
         self.scratch.imports.append(&mut self.before);
         match (sinks.cache, sinks.journal.and(self.journaled)) {
             (None, _) => {}
-            (Some(cache), None) => cache.apply(self.engine.instrument(), &self.scratch, stamp),
-            (Some(_), Some(position)) => {
+            (Some(_), Some(position)) if sinks.shows_synced => {
                 self.unpublished.push_back((position, stamp, self.scratch.clone()));
+            }
+            (Some(cache), _) => {
+                // What came while the disk was waited for is shown before what does not wait for it.
+                self.show_all(Some(cache));
+                cache.apply(self.engine.instrument(), &self.scratch, stamp);
             }
         }
         count(&self.scratch);
@@ -194,9 +203,10 @@ impl Slot {
         }
     }
 
-    /// Place of the last entry in the journal, and the engine's clock after it.
-    pub(crate) fn journaled(&self) -> Option<(JournalPosition, Option<Timestamp>)> {
-        self.journaled.map(|position| (position, self.engine.issued()))
+    /// Place of the last entry in the journal, and the engine's clock after it; none once it is on the disk and shown.
+    pub(crate) fn unsettled(&self) -> Option<(JournalPosition, Option<Timestamp>)> {
+        let position = self.journaled.filter(|_| self.journaled > self.settled)?;
+        Some((position, self.engine.issued()))
     }
 
     /// Whether the cache waits for the journal.
@@ -204,13 +214,24 @@ impl Slot {
         !self.unpublished.is_empty()
     }
 
-    /// Notes that the journal has everything up to the stamp on the disk.
-    pub(crate) fn synced(&mut self, stamp: Option<Timestamp>) {
+    /// Notes that the journal has everything up to a place and its stamp on the disk, and shows it to the cache.
+    pub(crate) fn settle(
+        &mut self,
+        (position, stamp): (JournalPosition, Option<Timestamp>),
+        cache: Option<&dyn HotCache>,
+    ) {
+        self.settled = self.settled.max(Some(position));
         self.synced = self.synced.max(stamp);
+        self.show_until(position, cache);
+    }
+
+    /// Shows the cache all it waits for.
+    pub(crate) fn show_all(&mut self, cache: Option<&dyn HotCache>) {
+        self.show_until(JournalPosition::MAX, cache);
     }
 
     /// Shows the cache everything up to a place in the journal.
-    pub(crate) fn publish_until(&mut self, position: JournalPosition, cache: Option<&dyn HotCache>) {
+    fn show_until(&mut self, position: JournalPosition, cache: Option<&dyn HotCache>) {
         while let Some((_, stamp, changes)) = self.unpublished.pop_front_if(|(place, ..)| *place <= position)
         {
             if let Some(cache) = cache {

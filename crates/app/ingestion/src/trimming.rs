@@ -103,7 +103,7 @@ impl Slot {
         &mut self,
         journal: &dyn Journal,
     ) -> Result<Option<Timestamp>, JournalError> {
-        let sinks = Sinks { cache: None, journal: Some(journal), now: 0 };
+        let sinks = Sinks { cache: None, journal: Some(journal), shows_synced: true, now: 0 };
         match self.engine.depth() {
             Some(Depth::Live(book)) => self.journal(sinks, JournalEventRef::Book(&book))?,
             Some(Depth::Seeded(book)) => self.journal(sinks, JournalEventRef::Seeded(&book))?,
