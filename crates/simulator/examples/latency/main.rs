@@ -51,12 +51,15 @@ struct Settings {
     /// One tenth of the messages are diffs of books, the others trades
     #[arg(long, default_value_t = 50)]
     instruments: u32,
+    /// Diffs of all instruments in the same millisecond, not each at its own
+    #[arg(long)]
+    together: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Task::parse() {
-        Task::Collect(orders) => collect::collect(&orders).await,
+        Task::Collect(orders) => tokio::spawn(async move { collect::collect(&orders).await }).await?,
         Task::Run(settings) => run(&settings).await,
     }
 }
@@ -90,8 +93,15 @@ async fn measured(settings: &Settings, acknowledged: Acknowledged, place: &Path)
     let mut builder = Simulator::builder().begin_with(0);
     for (number, instrument) in (0..).zip(&instruments) {
         let market = generator::Market::new(instrument.clone(), number);
+        let apart = if settings.together { 0 } else { 1_000 * i64::try_from(number)? };
+        let start = market.start.plus(apart % 100_000);
         // A moment brings 1.6 trades on average.
-        builder = builder.market(&generator::Market { seconds, trades_per_second: trades * 5 / 8, ..market });
+        builder = builder.market(&generator::Market {
+            start,
+            seconds,
+            trades_per_second: trades * 5 / 8,
+            ..market
+        });
     }
     let simulator = builder.start().await?;
     let (market_time, machine_time) = (simulator.clock().now(), SystemClock::default().now());
