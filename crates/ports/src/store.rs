@@ -56,6 +56,12 @@ pub trait TapeStore: Display + Debug + Send + Sync + 'static {
 
     /// Tells whether [`append`](Self::append) would fail, and how. It MUST change nothing.
     async fn rehearse(&self, batch: &TapeBatch, expected: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// The stored clock of an instrument, with its full-depth book where one was stored, for somebody who writes on from it.
+    ///
+    /// An append that nobody waits for any more, because its caller or its whole process is gone, may still become visible:
+    /// the call MUST wait until no transaction is open that has begun to write the instrument.
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError>;
 }
 
 /// Reads candles made here of trades.

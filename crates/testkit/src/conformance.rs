@@ -218,6 +218,20 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, got: &[T], expected: &[T]) -> Ver
     )))
 }
 
+/// Lets everything else run once.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if yielded {
+            return std::task::Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
 /// Fails the case unless both dumps are equal.
 fn same_dump(what: &str, got: &str, expected: &str) -> Verdict {
     match crate::dump::first_difference(got, expected) {

@@ -197,6 +197,10 @@ impl<S: MarketStore + ?Sized> TapeStore for FaultStore<S> {
         };
         self.call("rehearse", rehearse).await
     }
+
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        self.call("resume", self.inner.resume(instrument)).await
+    }
 }
 
 #[async_trait]

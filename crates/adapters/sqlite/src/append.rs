@@ -18,6 +18,7 @@ use sqlx::SqliteConnection;
 use crate::archive;
 use crate::arguments::Arguments;
 use crate::bounds::Bounds;
+use crate::clocks;
 use crate::error::{failed, unfit};
 use crate::imports;
 use crate::session::{self, Session};
@@ -42,6 +43,16 @@ impl TapeStore for SqliteStore {
         let mut session = Session::begin(self.writer(), session::WRITE, APPEND).await?;
         match write(session.connection()?, batch, expected).await {
             Ok(_) => session.rollback().await,
+            Err(error) => session.finish(Err(error)).await,
+        }
+    }
+
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        // A process that dies takes its lock on the file with it, and what it had not committed. Another one, and a call that
+        // was given up here, hold the lock until they are through.
+        let mut session = Session::begin(self.writer(), session::WRITE, APPEND).await?;
+        match clocks::clock(session.connection()?, instrument).await {
+            Ok(clock) => session.rollback().await.map(|()| clock),
             Err(error) => session.finish(Err(error)).await,
         }
     }

@@ -46,7 +46,7 @@ impl ClockStore for SqliteStore {
     }
 }
 
-async fn clock(
+pub(crate) async fn clock(
     connection: &mut SqliteConnection,
     instrument: &Instrument,
 ) -> Result<Option<InstrumentClock>, StoreError> {

@@ -24,6 +24,7 @@ use sqlx::types::Json;
 
 use crate::archive;
 use crate::arguments::Arguments;
+use crate::clocks;
 use crate::error::failed;
 use crate::imports;
 use crate::micros::Micros;
@@ -31,6 +32,7 @@ use crate::session::{READ_WRITE, Session};
 use crate::store::TimescaleStore;
 
 const APPEND: &str = "append to the tape";
+const RESUME: &str = "wait for those who wrote before";
 
 /// Most rows of one statement: bounds the memory that a large batch needs on both sides.
 pub(crate) const ROWS_PER_STATEMENT: usize = 20_000;
@@ -63,6 +65,33 @@ impl TapeStore for TimescaleStore {
             })
             .await
     }
+
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        self.writers()
+            .within(RESUME, async {
+                let mut session = Session::begin(self.writers(), READ_WRITE, RESUME).await?;
+                let clock = settled_clock(session.connection()?, instrument).await;
+                session.finish(clock).await
+            })
+            .await
+    }
+}
+
+/// The clock once no transaction has it that writes the instrument. A process may be dead and its COMMIT still on its way:
+/// its transaction keeps the locks until the server has that, or knows that it will not come.
+async fn settled_clock(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+) -> Result<Option<InstrumentClock>, StoreError> {
+    // What the first batch holds, whose clock nobody else sees yet.
+    imports::write::lock_instrument(connection, instrument).await?;
+    sqlx::query(include_str!("queries/lock_clock.sql"))
+        .bind(instrument.symbol().as_str())
+        .bind(instrument.exchange().as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed(RESUME))?;
+    clocks::clock(connection, instrument, RESUME).await
 }
 
 /// One transaction.

@@ -9,6 +9,7 @@ use onetape_domain::instrument::Instrument;
 use onetape_domain::message::FullBook;
 use onetape_domain::time::Timestamp;
 use onetape_ports::{ClockStore, StoreError};
+use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::error::{broken_row, failed};
@@ -26,23 +27,9 @@ impl ClockStore for TimescaleStore {
         self.readers()
             .within(READ, async {
                 let mut session = Session::single(self.readers(), READ).await?;
-                let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
-                    .bind(instrument.symbol().as_str())
-                    .bind(instrument.exchange().as_str())
-                    .fetch_optional(session.connection()?)
-                    .await
-                    .map_err(failed(READ))?;
+                let clock = clock(session.connection()?, instrument, READ).await?;
                 session.commit().await?;
-                Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| {
-                    InstrumentClock {
-                        instrument: instrument.clone(),
-                        issued,
-                        live_since,
-                        watermark: watermark.map(Timestamp::from),
-                        state,
-                        book: book.map(|Json(book)| book),
-                    }
-                }))
+                Ok(clock)
             })
             .await
     }
@@ -68,6 +55,28 @@ impl ClockStore for TimescaleStore {
             .within(READ, async { instruments(self, READ, include_str!("queries/instruments.sql")).await })
             .await
     }
+}
+
+/// The clock as a statement sees it.
+pub(crate) async fn clock(
+    connection: &mut PgConnection,
+    instrument: &Instrument,
+    operation: &'static str,
+) -> Result<Option<InstrumentClock>, StoreError> {
+    let row: Option<ClockRow> = sqlx::query_as(include_str!("queries/clock.sql"))
+        .bind(instrument.symbol().as_str())
+        .bind(instrument.exchange().as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(failed(operation))?;
+    Ok(row.map(|(Micros(issued), Micros(live_since), watermark, Json(state), book)| InstrumentClock {
+        instrument: instrument.clone(),
+        issued,
+        live_since,
+        watermark: watermark.map(Timestamp::from),
+        state,
+        book: book.map(|Json(book)| book),
+    }))
 }
 
 /// Instruments as a statement gives them: exchange and symbol.

@@ -332,7 +332,7 @@ impl Inner {
             return Ok(slot);
         }
         let mut waiting = Vec::new();
-        let slot = match self.ask(instrument, || self.store.clock(instrument)).await? {
+        let slot = match self.ask(instrument, || self.store.resume(instrument)).await? {
             None => {
                 let before = self.ask(instrument, || self.store.imports(instrument)).await?;
                 Slot::new(InstrumentEngine::new(instrument.clone(), rules), rules, None, before)

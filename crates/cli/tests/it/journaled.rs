@@ -18,6 +18,7 @@ use onetape::ports::{Feed, FeedError, FeedEvent, MarketStore};
 use onetape::prelude::*;
 use onetape_testkit::dump::{dump, first_difference};
 use onetape_testkit::generator::Rng;
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::support::{Kind, TestStore, tape};
 
@@ -106,6 +107,66 @@ async fn killed_over_a_file_it_loses_nothing_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_over_a_server_it_loses_nothing_and_doubles_nothing() {
     killed_over(Kind::Server).await;
+}
+
+/// Lets every COMMIT that moves a clock wait for a lock, as it waits on a slow way or a slow disk.
+const SLOW_COMMIT: &str = "
+    CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4242); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER wait_before_commit AFTER INSERT OR UPDATE ON instrument_clock
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_before_commit();
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_its_first_commit_is_on_its_way_it_loses_nothing() {
+    killed_in_commit(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_a_commit_is_on_its_way_it_loses_nothing() {
+    killed_in_commit(1).await;
+}
+
+/// Kills a process whose COMMIT the server has not done, and lets it do that once the next process waits.
+async fn killed_in_commit(clocks: i64) {
+    let Some(want) = undisturbed().await else { return };
+    let Some(store) = Kind::Server.store().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = PgConnection::connect(store.url()).await.expect("connected");
+    server.execute(SLOW_COMMIT).await.expect("a trigger");
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    if clocks == 0 {
+        server.execute("SELECT pg_advisory_lock(4242)").await.expect("locked");
+    }
+    let mut child = begin(store.url(), folder.path(), 0);
+    if clocks > 0 {
+        until(&mut server, "SELECT count(*) FROM instrument_clock", clocks).await;
+        server.execute("SELECT pg_advisory_lock(4242)").await.expect("locked");
+    }
+    until(&mut server, waiting, 1).await;
+    child.kill().expect("killed");
+    let (done, is_over) = tokio::task::block_in_place(|| finish(child));
+    assert!(!is_over, "it came to its end");
+    let child = begin(store.url(), folder.path(), done);
+    until(&mut server, waiting, 2).await;
+    server.execute("SELECT pg_advisory_unlock(4242)").await.expect("unlocked");
+    let (_, is_over) = tokio::task::block_in_place(|| finish(child));
+    assert!(is_over, "the next one was killed");
+    let got = tables(&store).await;
+    assert!(got == want, "{:?}", first_difference(&got, &want));
+}
+
+/// Waits until the server counts so many.
+async fn until(server: &mut PgConnection, count: &'static str, many: i64) {
+    let mut last = 0;
+    for _ in 0..3_000 {
+        last = sqlx::query_scalar::<_, i64>(count).fetch_one(&mut *server).await.expect("counted");
+        if last >= many {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{last} instead of {many}: {count}");
 }
 
 async fn killed_over(kind: Kind) {

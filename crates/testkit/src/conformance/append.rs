@@ -12,7 +12,7 @@ use onetape_ports::{MarketStore, StoreError, StoreErrorKind};
 use super::data::{
     COMPLETE, at, batch, becomes, book, candle, clock_at, eth, imbalances, market, price, size, trade,
 };
-use super::{Case, Verdict, case, ensure, same, same_dump};
+use super::{Case, Verdict, case, ensure, same, same_dump, yield_once};
 use crate::dump::dump;
 use crate::reference::Reference;
 
@@ -351,20 +351,6 @@ async fn a_cancelled_append_is_written_whole_or_not_at_all(store: Arc<dyn Market
         expected = Some(batch.clock.issued);
     }
     Ok(())
-}
-
-/// Lets everything else run once.
-async fn yield_once() {
-    let mut yielded = false;
-    future::poll_fn(|context| {
-        if yielded {
-            return std::task::Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 /// Appends, repeating once what lost a race in the database and was told to try again.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::poll;
 use onetape_domain::book::BookLevel;
 use onetape_domain::change::{Changes, TapeBatch};
 use onetape_domain::engine::local_book::MAX_LEVELS;
@@ -10,7 +11,7 @@ use onetape_domain::message::FullBook;
 use onetape_ports::MarketStore;
 
 use super::data::{at, batch, clock_at, eth, instrument, market, price, short, size};
-use super::{Case, Verdict, case, ensure, same, same_dump};
+use super::{Case, Verdict, case, ensure, same, same_dump, yield_once};
 use crate::dump::{dump, line};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -21,6 +22,10 @@ pub(super) fn cases() -> Vec<Case> {
             "The clock comes with its full-depth book where one was stored."
         ),
         case!(flushed_is_the_issued_of_the_stored_clock, "The last stamp a reader can prove."),
+        case!(
+            who_resumes_waits_for_appends_that_were_given_up,
+            "It MUST wait until no transaction is open that has begun to write the instrument."
+        ),
         case!(every_instrument_with_a_clock_is_listed, "Every instrument with a clock."),
         case!(
             a_full_book_of_the_greatest_depth_is_stored,
@@ -117,4 +122,30 @@ async fn a_full_book_of_the_greatest_depth_is_stored(store: Arc<dyn MarketStore>
     batch.clock.book = Some(book.clone());
     store.append(&batch, None).await?;
     same_book(store.clock(&eth()).await?.and_then(|clock| clock.book), &book)
+}
+
+async fn who_resumes_waits_for_appends_that_were_given_up(store: Arc<dyn MarketStore>) -> Verdict {
+    let market = market();
+    let batches = market.batches();
+    for (number, batch) in batches.iter().take(16).enumerate() {
+        let expected = number.checked_sub(1).map(|before| batches[before].clock.issued);
+        {
+            let mut call = std::pin::pin!(store.append(batch, expected));
+            for _ in 0..1 + number * number * number {
+                if poll!(&mut call).is_ready() {
+                    break;
+                }
+                yield_once().await;
+            }
+        }
+        let resumed = store.resume(&eth()).await?;
+        let issued = resumed.as_ref().map(|clock| clock.issued);
+        let is_one_of_both = [expected, Some(batch.clock.issued)].contains(&issued);
+        ensure!(is_one_of_both, "batch {number}: the clock stands at {issued:?}");
+        // What it answered holds: whoever goes on from there meets nobody.
+        store.append(batch, issued).await?;
+        let resumed = store.resume(&eth()).await?;
+        same_dump("the clock", &line(&resumed), &line(&Some(&batch.clock)))?;
+    }
+    Ok(())
 }

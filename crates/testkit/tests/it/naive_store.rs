@@ -243,6 +243,10 @@ impl TapeStore for NaiveStore {
         }
         Err(StoreError::new(StoreErrorKind::Conflict, "rehearse", "another writer was here"))
     }
+
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        self.clock(instrument).await
+    }
 }
 
 #[async_trait]

@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use onetape_domain::candle::CandleState;
 use onetape_domain::change::{Changes, TapeBatch};
+use onetape_domain::clock::InstrumentClock;
+use onetape_domain::instrument::Instrument;
 use onetape_domain::time::Timestamp;
-use onetape_ports::{StoreError, StoreErrorKind, TapeStore};
+use onetape_ports::{ClockStore as _, StoreError, StoreErrorKind, TapeStore};
 
 use super::{MemoryStore, Tape, archive};
 use crate::series::ByStamp;
@@ -36,6 +38,10 @@ impl TapeStore for MemoryStore {
             Some(tape) => tape.read().follows(batch, expected).map(drop),
             None => Tape::default().follows(batch, expected).map(drop),
         }
+    }
+
+    async fn resume(&self, instrument: &Instrument) -> Result<Option<InstrumentClock>, StoreError> {
+        self.clock(instrument).await
     }
 }
 

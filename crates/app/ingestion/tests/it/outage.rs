@@ -197,7 +197,7 @@ async fn a_shutdown_writes_what_is_left_once_the_store_is_back() {
     let store = store();
     let pipeline = start(&store, PipelineConfig { batch_size: 10, ..config() });
     let all = messages(10, Ids::Contiguous, 0);
-    store.plan().pass("clock", 2);
+    store.plan().pass("resume", 2);
     store.plan().pass("imports", 2);
     store.plan().outage(When::After, StoreErrorKind::Connection);
     for message in &all {
@@ -223,7 +223,7 @@ async fn what_waits_behind_an_outage_is_written_in_pieces_of_bounded_size() {
     let [instrument, _] = instruments();
     let market = Market { seconds: 300, trades_per_second: 150, ..Market::new(instrument, 5) };
     let all = market.messages();
-    store.plan().pass("clock", 1);
+    store.plan().pass("resume", 1);
     store.plan().pass("imports", 1);
     store.plan().outage(When::Before, StoreErrorKind::Connection);
     for message in &all {

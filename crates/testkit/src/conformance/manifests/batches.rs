@@ -1,8 +1,6 @@
 //! Cases of batches: progress, candles and refused rows together.
 
-use std::future;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::{TryStreamExt, poll};
 use onetape_domain::imported::{ImportId, ImportedCandle};
@@ -14,7 +12,7 @@ use onetape_ports::{ImportBatch, MarketStore, OnConflict, SourcedCandle, StoreEr
 use super::{manifest, of_import, of_refused, part, run, run_id};
 use crate::conformance::data::{MIDNIGHT, at, eth};
 use crate::conformance::imports::{all, id, minute, new_import, numbers, range, refused, rows, sorted};
-use crate::conformance::{Case, Verdict, case, ensure, same};
+use crate::conformance::{Case, Verdict, case, ensure, same, yield_once};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -390,20 +388,6 @@ async fn a_cancelled_batch_is_written_whole_or_not_at_all(store: Arc<dyn MarketS
         before = after;
     }
     Ok(())
-}
-
-/// Lets everything else run once.
-async fn yield_once() {
-    let mut yielded = false;
-    future::poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 async fn of_two_batches_at_once_one_is_written(store: Arc<dyn MarketStore>) -> Verdict {
