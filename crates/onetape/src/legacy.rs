@@ -11,14 +11,18 @@ use onetape_domain::candle::Candle;
 use onetape_domain::instrument::Instrument;
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 pub use onetape_migration::{
-    Divergence, DualOptions, DualStatus, DualWriter, Reads, ReadsError, ShadowError, ShadowFile,
-    ShadowReport, ShadowTarget, legacy_name,
+    Divergence, DualOptions, DualStatus, DualWriter, MAX_EARLIER, Reads, ReadsError, ShadowError, ShadowFile,
+    ShadowLeft, ShadowReport, ShadowTarget, legacy_name,
 };
 pub use onetape_parquet_legacy::{LegacyCache, LegacyWriter};
-use onetape_ports::{CandleQuery, Knowledge, LegacyError, LegacySource as _, Selection};
+pub use onetape_ports::LegacyReading;
+use onetape_ports::{CandleQuery, Knowledge, LegacyError, LegacyListing, LegacySource as _, Selection};
 use onetape_provider::{ProviderError, UnifiedDataProvider};
 
 use crate::open::Onetape;
+
+/// Why a file is compared with nothing.
+const NO_TARGET: &str = "has not the name of an instrument in the store and of a timeframe that is compared, with .parquet after it";
 
 /// Where the files of the older system are, and which of them are written on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ impl Onetape {
 
     /// Compares what files of a folder say with what the store answers, row by row and value by value: the files of
     /// instruments in the store by the names that [`dual_writer`](Self::dual_writer) gives them, and of them rows that open in
-    /// the range, or all.
+    /// the range, or all. Other files are named.
     ///
     /// # Errors
     /// The first file that cannot be read, and reads of the store that fail.
@@ -64,10 +68,12 @@ impl Onetape {
         folder: &Path,
         timeframes: &[Timeframe],
         range: Option<TimeRange>,
+        reading: &LegacyReading,
     ) -> Result<ShadowReport, ShadowError> {
         let store = |error| ShadowError::Store(Box::new(error));
         let cache = LegacyCache::new(folder);
-        let files: BTreeSet<String> = cache.files().await?.into_iter().map(|entry| entry.path).collect();
+        let LegacyListing { files, left } = cache.files().await?;
+        let mut files: BTreeSet<String> = files.into_iter().map(|entry| entry.path).collect();
         let provider = self.provider();
         let mut reads = StoreReads { provider, as_of: BTreeMap::new() };
         let mut targets = Vec::new();
@@ -75,7 +81,7 @@ impl Onetape {
             for timeframe in timeframes {
                 let name = legacy_name(&instrument, *timeframe, reads.provider.default_exchange());
                 let path = format!("{name}.parquet");
-                if files.contains(&path) {
+                if files.remove(&path) {
                     targets.push(ShadowTarget {
                         path,
                         instrument: instrument.clone(),
@@ -91,7 +97,12 @@ impl Onetape {
                 reads.as_of.insert(instrument, as_of);
             }
         }
-        onetape_migration::shadow(&cache, &reads, &targets, range).await
+        let mut report = onetape_migration::shadow(&cache, &reads, &targets, range, reading).await?;
+        let other = files.into_iter().map(|path| ShadowLeft { path, reason: NO_TARGET.to_owned() });
+        let left = left.into_iter().filter(|left| left.why.may_be_meant());
+        let left = left.map(|left| ShadowLeft { path: left.path, reason: left.why.to_string() });
+        report.left = other.chain(left).collect();
+        Ok(report)
     }
 }
 

@@ -9,6 +9,7 @@ use onetape_domain::candle::Candle;
 use onetape_domain::time::Timestamp;
 use onetape_domain::validator::UncheckedCandle;
 use onetape_domain::violation::Violations;
+use serde::Serialize;
 
 /// A file of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,59 @@ pub struct LegacyEntry {
     pub path: String,
     /// Its bytes.
     pub bytes: u64,
+}
+
+/// What is in a folder and those below.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LegacyListing {
+    /// The files, by path.
+    pub files: Vec<LegacyEntry>,
+    /// What is left where it is, by path.
+    pub left: Vec<LegacyLeft>,
+}
+
+/// Something in a folder that is not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LegacyLeft {
+    /// Its path from the folder on, with `/`; characters that are not Unicode are shown as `\u{fffd}`.
+    pub path: String,
+    /// Why it is not read.
+    pub why: LegacyLeftWhy,
+}
+
+/// Why something in a folder is not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "reason")]
+pub enum LegacyLeftWhy {
+    /// Its name begins with a dot; what is in it, if it is a folder, was not looked at.
+    Hidden,
+    /// It is a link.
+    Link,
+    /// It is neither file nor folder nor link.
+    NoFile,
+    /// Its name is not Unicode.
+    Name,
+    /// It is a folder that cannot be read, or lies too deep.
+    Folder(String),
+}
+
+impl LegacyLeftWhy {
+    /// Whether it may be meant to be read: not what is hidden, and what is no file.
+    pub fn may_be_meant(&self) -> bool {
+        !matches!(self, Self::Hidden | Self::NoFile)
+    }
+}
+
+impl Display for LegacyLeftWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hidden => "is hidden: its name begins with a dot",
+            Self::Link => "is a link, which is not followed",
+            Self::NoFile => "is no file",
+            Self::Name => "has a name that is not Unicode",
+            Self::Folder(reason) => return write!(f, "cannot be listed: {reason}"),
+        })
+    }
 }
 
 /// What a file turned out to be.
@@ -72,9 +126,9 @@ pub type LegacyRows<'a> = BoxStream<'a, Result<Vec<LegacyRow>, LegacyError>>;
 /// be read MUST be an error, never a panic.
 #[async_trait]
 pub trait LegacySource: Display + Debug + Send + Sync + 'static {
-    /// The files in it and in folders below, by path. Links MUST NOT be followed, and nothing MUST be opened. Names that are
-    /// not Unicode, hidden files and what is no file are left out.
-    async fn files(&self) -> Result<Vec<LegacyEntry>, LegacyError>;
+    /// The files in it and in folders below. Links MUST NOT be followed, and nothing MUST be opened. What is left out, such
+    /// as links, hidden files and folders below that cannot be read, MUST be named with the reason.
+    async fn files(&self) -> Result<LegacyListing, LegacyError>;
 
     /// SHA-256 of a file, 64 hexadecimal digits.
     async fn sha256(&self, path: &str) -> Result<String, LegacyError>;
@@ -103,11 +157,13 @@ pub struct LegacyAppended {
 /// a name without ending, such as `ETHUSDT_1m`.
 #[async_trait]
 pub trait LegacySink: Display + Debug + Send + Sync + 'static {
-    /// The greatest open time in a file; none where it holds no candle or is not there.
+    /// The greatest open time in a file, which is followed from then on; none where it holds no candle or is not there. One that was
+    /// followed before and is not there any more MUST be an error.
     async fn last(&self, name: &str) -> Result<Option<Timestamp>, LegacyError>;
 
     /// Puts candles into a file, in any order; of several of one open time the last one counts.
     ///
+    /// - A file that is followed and that somebody else moved, replaced or wrote MUST be left as it is, and be an error.
     /// - A candle that is there with other values MUST be replaced; where nothing differs, nothing MUST be written.
     /// - Whoever reads the file meanwhile, after a crash, or after the call was given up, MUST find it as it was or as it is
     ///   to be.

@@ -34,8 +34,8 @@ pub use journal::{
     JournalPosition, JournalRecord, JournalRecovery,
 };
 pub use legacy::{
-    LegacyAppended, LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyReading, LegacyRow,
-    LegacyRows, LegacySink, LegacySource, LegacyTable,
+    LegacyAppended, LegacyContents, LegacyEntry, LegacyError, LegacyErrorKind, LegacyLeft, LegacyLeftWhy,
+    LegacyListing, LegacyReading, LegacyRow, LegacyRows, LegacySink, LegacySource, LegacyTable,
 };
 pub use manifest::{ImportBatch, ManifestStore, OnConflict, SourcedCandle, differences};
 pub use metric::{MetricInfo, MetricKind};

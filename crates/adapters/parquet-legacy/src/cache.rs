@@ -3,16 +3,18 @@
 //! Files are read on threads for blocking work. Whoever gives a call up, or drops a stream of rows, stops the thread at its
 //! next batch.
 
+use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream;
 use onetape_ports::{
-    LegacyContents, LegacyEntry, LegacyReading, LegacyRow, LegacyRows, LegacySource, LegacyTable,
+    LegacyContents, LegacyEntry, LegacyLeft, LegacyLeftWhy, LegacyListing, LegacyReading, LegacyRow,
+    LegacyRows, LegacySource, LegacyTable, with_causes,
 };
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
@@ -79,13 +81,14 @@ impl fmt::Display for LegacyCache {
 
 #[async_trait]
 impl LegacySource for LegacyCache {
-    async fn files(&self) -> Result<Vec<LegacyEntry>, LegacyError> {
+    async fn files(&self) -> Result<LegacyListing, LegacyError> {
         let folder = self.folder.clone();
         aside(self.to_string(), move |_| {
-            let mut files = Vec::new();
-            list(&folder, "", 0, &mut files)?;
-            files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-            Ok(files)
+            let mut listing = LegacyListing::default();
+            list(&folder, "", 0, &mut listing)?;
+            listing.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            listing.left.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            Ok(listing)
         })
         .await
     }
@@ -173,31 +176,63 @@ fn forward(batches: impl Iterator<Item = Batch>, sender: &mpsc::Sender<Batch>) -
     Ok(())
 }
 
-/// Files of a folder and of those in it, by their path from the outermost on.
-fn list(folder: &Path, path: &str, depth: usize, files: &mut Vec<LegacyEntry>) -> Result<(), LegacyError> {
+/// What is in a folder and in those below, by their path from the outermost on.
+fn list(folder: &Path, path: &str, depth: usize, listing: &mut LegacyListing) -> Result<(), LegacyError> {
     let cannot = |error| io_error(folder.display(), "list", error);
-    let limit = |message: String| LegacyError::new(LegacyErrorKind::Limit, folder.display(), message);
-    if depth > MAX_FOLDER_DEPTH {
-        return Err(limit(format!("lies deeper than {MAX_FOLDER_DEPTH} folders")));
-    }
     for entry in folder.read_dir().map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
-        // Of a link, this is what the link itself is.
-        let kind = entry.file_type().map_err(cannot)?;
-        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-        if kind.is_dir() {
-            list(&entry.path(), &path, depth + 1, files)?;
-        } else if kind.is_file() {
-            if files.len() == MAX_FILES {
-                return Err(limit(format!("brings it to more than {MAX_FILES} files")));
-            }
-            let bytes = entry.metadata().map_err(cannot)?.len();
-            files.push(LegacyEntry { path, bytes });
+        let path = match path {
+            "" => name.to_string_lossy().into_owned(),
+            path => format!("{path}/{}", name.to_string_lossy()),
+        };
+        if listing.files.len() + listing.left.len() == MAX_FILES {
+            let message = format!("brings it to more than {MAX_FILES} files");
+            return Err(LegacyError::new(LegacyErrorKind::Limit, folder.display(), message));
         }
+        // Of a link, this is what the link itself is.
+        let why = match (name.to_str(), entry.file_type()) {
+            (None, _) => LegacyLeftWhy::Name,
+            (Some(name), _) if name.starts_with('.') => LegacyLeftWhy::Hidden,
+            (_, Ok(kind)) if kind.is_dir() => match below(&entry.path(), &path, depth + 1, listing)? {
+                Some(why) => why,
+                None => continue,
+            },
+            (_, Ok(kind)) if kind.is_symlink() => LegacyLeftWhy::Link,
+            (_, Ok(kind)) if !kind.is_file() => LegacyLeftWhy::NoFile,
+            (_, kind) => match kind.and_then(|_| entry.metadata()) {
+                Ok(metadata) => {
+                    listing.files.push(LegacyEntry { path, bytes: metadata.len() });
+                    continue;
+                }
+                // It vanished since the folder was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(cannot(error)),
+            },
+        };
+        listing.left.push(LegacyLeft { path, why });
     }
     Ok(())
+}
+
+/// What is in a folder below, or why it is left out.
+fn below(
+    folder: &Path,
+    path: &str,
+    depth: usize,
+    listing: &mut LegacyListing,
+) -> Result<Option<LegacyLeftWhy>, LegacyError> {
+    if depth > MAX_FOLDER_DEPTH {
+        return Ok(Some(LegacyLeftWhy::Folder(format!("it lies deeper than {MAX_FOLDER_DEPTH} folders"))));
+    }
+    match list(folder, path, depth, listing) {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == LegacyErrorKind::Limit => Err(error),
+        Err(error) => {
+            let reason = error.source().map_or_else(|| error.message().to_owned(), with_causes);
+            Ok(Some(LegacyLeftWhy::Folder(reason)))
+        }
+    }
 }
 
 /// Does blocking work on a thread for it. The work can ask whether the caller has given it up.

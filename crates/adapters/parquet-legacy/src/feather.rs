@@ -73,6 +73,7 @@ impl FeatherFile {
         let footer = opened.footer(length)?;
         let (schema, version, blocks) = guarded(&opened.name, || opened.described(&footer))?;
         (opened.schema, opened.version) = (schema, version);
+        opened.check_apart(&blocks)?;
         for block in blocks {
             let rows = opened.rows_of(&block, length)?;
             opened.batches.push(Batch { block, rows });
@@ -159,6 +160,25 @@ impl FeatherFile {
         }
         let blocks = footer.recordBatches().map(|blocks| blocks.iter().copied().collect());
         Ok((Arc::new(fb_to_schema(schema)), footer.version(), blocks.unwrap_or_default()))
+    }
+
+    /// Checks that no two batches are of the same bytes: a small file could claim any number of rows so.
+    fn check_apart(&self, blocks: &[Block]) -> Result<(), LegacyError> {
+        let place = |block: &Block| {
+            let lengths = i64::from(block.metaDataLength()).checked_add(block.bodyLength());
+            (
+                block.offset(),
+                lengths.and_then(|length| length.checked_add(block.offset())).unwrap_or(i64::MAX),
+            )
+        };
+        let mut places: Vec<(i64, i64)> = blocks.iter().map(place).collect();
+        places.sort_unstable();
+        match places.windows(2).find(|pair| pair[1].0 < pair[0].1) {
+            Some(pair) => {
+                Err(self.damaged(format_args!("two batches lie over one another at byte {}", pair[1].0)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks what a batch claims, and returns the rows it says it has.

@@ -12,10 +12,11 @@ mod merge;
 mod replace;
 mod table;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use onetape_domain::candle::Candle;
@@ -25,6 +26,8 @@ use onetape_ports::{LegacyAppended, LegacySink};
 use crate::cache::aside;
 use crate::error::{LegacyError, LegacyErrorKind};
 use crate::parquet::ParquetFile;
+
+use replace::Version;
 
 pub use merge::GROUP_ROWS;
 pub use table::MAX_CHANGED_GROUP_ROWS;
@@ -40,6 +43,8 @@ pub struct LegacyWriter {
     folder: PathBuf,
     /// One file is written at a time.
     lock: Arc<Mutex<File>>,
+    /// What those who follow a file left in its place, by name.
+    followed: Arc<Mutex<HashMap<String, Version>>>,
 }
 
 impl LegacyWriter {
@@ -51,7 +56,8 @@ impl LegacyWriter {
     pub fn open(folder: &Path) -> Result<Self, LegacyError> {
         let lock = replace::lock(folder)?;
         replace::clean(folder)?;
-        Ok(Self { folder: folder.to_owned(), lock: Arc::new(Mutex::new(lock)) })
+        let (lock, followed) = (Arc::new(Mutex::new(lock)), Arc::default());
+        Ok(Self { folder: folder.to_owned(), lock, followed })
     }
 
     /// The folder.
@@ -73,6 +79,16 @@ impl LegacyWriter {
     /// For a file that cannot be read or written, whose columns are not those of candles, or of types that are not
     /// written; the file is then as it was. More than [`MAX_CANDLES`] are refused.
     pub fn put(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
+        self.put_into(name, candles, |_| Ok(())).map(|(done, _)| done)
+    }
+
+    /// The same where what is there passes a check. Returns also what is there afterwards.
+    fn put_into(
+        &self,
+        name: &str,
+        candles: &[Candle],
+        check: impl Fn(Option<&Version>) -> Result<(), LegacyError>,
+    ) -> Result<(LegacyAppended, Option<Version>), LegacyError> {
         let path = self.path(name);
         let place = path.display().to_string();
         let is_name = |c: char| !c.is_control() && !matches!(c, '/' | '\\');
@@ -88,23 +104,25 @@ impl LegacyWriter {
             return Err(LegacyError::new(LegacyErrorKind::Limit, place, message));
         }
         if candles.is_empty() {
-            return Ok(LegacyAppended::default());
+            return Ok((LegacyAppended::default(), None));
         }
         // Nothing is left half done by whoever panicked with it.
         let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MAX_ATTEMPTS {
             let before = replace::version(&path)?;
+            check(before.as_ref())?;
             let old = if before.is_some() { Some(ParquetFile::open(&path)?) } else { None };
             let table = table::Table::of(old.as_ref(), &place)?;
             let plan = merge::plan(&table, candles, &place)?;
             let mut done = plan.counts();
             if !plan.changes() {
-                return Ok(done);
+                return Ok((done, before));
             }
-            let written = replace::replace(&path, before, |file| merge::write(&table, &plan, file, &place))?;
-            if let Some(bytes) = written {
-                done.bytes = bytes;
-                return Ok(done);
+            let written =
+                replace::replace(&path, before.as_ref(), |file| merge::write(&table, &plan, file, &place))?;
+            if let Some(written) = written {
+                done.bytes = written.bytes();
+                return Ok((done, Some(written)));
             }
         }
         let message = format!("another program wrote it {MAX_ATTEMPTS} times while it was being written");
@@ -126,6 +144,52 @@ impl LegacyWriter {
     }
 }
 
+/// What follows a file: nobody else may change it, since what was written is not written again.
+impl LegacyWriter {
+    fn followed(&self) -> MutexGuard<'_, HashMap<String, Version>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The greatest open time in a file, which is followed from now on.
+    fn follow(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
+        let path = self.path(name);
+        let Some(before) = replace::version(&path)? else {
+            return if self.followed().contains_key(name) { Err(gone(&path)) } else { Ok(None) };
+        };
+        let greatest = self.greatest(name)?;
+        self.followed().insert(name.to_owned(), before);
+        Ok(greatest)
+    }
+
+    fn follow_on(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
+        let path = self.path(name);
+        let left = self.followed().get(name).cloned();
+        let check = |found: Option<&Version>| match (&left, found) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(gone(&path)),
+            (Some(left), Some(found)) if left == found => Ok(()),
+            (Some(_), Some(_)) => Err(changed(&path)),
+        };
+        let (done, version) = self.put_into(name, candles, check)?;
+        if let Some(version) = version {
+            self.followed().insert(name.to_owned(), version);
+        }
+        Ok(done)
+    }
+}
+
+fn gone(path: &Path) -> LegacyError {
+    let message = "is not there any more, and was followed until now: put it back; to begin a new one, which has only what the \
+                   store made itself, start the writer again";
+    LegacyError::new(LegacyErrorKind::Io, path.display(), message)
+}
+
+fn changed(path: &Path) -> LegacyError {
+    let message = "is another file than the one that was followed: somebody else replaced or wrote it; it is read again at the \
+                   next pass, and what it lacks from its last row on is written";
+    LegacyError::new(LegacyErrorKind::Io, path.display(), message)
+}
+
 impl fmt::Display for LegacyWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "legacy files written in {}", self.folder.display())
@@ -136,11 +200,11 @@ impl fmt::Display for LegacyWriter {
 impl LegacySink for LegacyWriter {
     async fn last(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
         let (writer, name) = (self.clone(), name.to_owned());
-        aside(self.to_string(), move |_| writer.greatest(&name)).await
+        aside(self.to_string(), move |_| writer.follow(&name)).await
     }
 
     async fn append(&self, name: &str, candles: &[Candle]) -> Result<LegacyAppended, LegacyError> {
         let (writer, name, candles) = (self.clone(), name.to_owned(), candles.to_vec());
-        aside(self.to_string(), move |_| writer.put(&name, &candles)).await
+        aside(self.to_string(), move |_| writer.follow_on(&name, &candles)).await
     }
 }

@@ -49,7 +49,8 @@ pub use progress::{Progress, Step, Watcher};
 pub use report::{FailedTable, PartReport, RemovalReport, RunReport, TableReport};
 pub use settings::{ConflictPolicy, HolePolicy, PlanOptions, QuietRuns, Settings};
 pub use shadow::{
-    Divergence, MAX_SHOWN, Reads, ReadsError, ShadowError, ShadowFile, ShadowReport, ShadowTarget, shadow,
+    Divergence, MAX_EARLIER, MAX_SHOWN, Reads, ReadsError, ShadowError, ShadowFile, ShadowLeft, ShadowReport,
+    ShadowTarget, shadow,
 };
 pub use survey::{FLAT_RUN, OUTLIER_PERCENT, Places, Survey};
 pub use table::BATCH_ROWS;

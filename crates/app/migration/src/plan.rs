@@ -13,7 +13,10 @@ use onetape_domain::manifest::{
 };
 use onetape_domain::time::{Timeframe, Timestamp};
 use onetape_domain::violation::Violations;
-use onetape_ports::{LegacyEntry, LegacyError, LegacyErrorKind, LegacySource, LegacyTable, with_causes};
+use onetape_ports::{
+    LegacyEntry, LegacyError, LegacyErrorKind, LegacyLeft, LegacyListing, LegacySource, LegacyTable,
+    with_causes,
+};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +38,8 @@ pub struct Plan {
     pub run: NewRun,
     /// What was found in each of its tables.
     pub found: Vec<Found>,
+    /// What is in the folder and is not read: links, hidden files, folders that cannot be listed. It is no part of the run.
+    pub left: Vec<LegacyLeft>,
 }
 
 /// What was found in a table.
@@ -86,7 +91,10 @@ pub async fn plan(
     watch: &mut Watcher<'_>,
 ) -> Result<Plan, MigrationError> {
     let origin = || options.origin.clone();
-    let files = source.files().await.map_err(|source| MigrationError::Origin { origin: origin(), source })?;
+    let listing =
+        source.files().await.map_err(|source| MigrationError::Origin { origin: origin(), source })?;
+    let LegacyListing { files, mut left } = listing;
+    left.retain(|left| !options.excludes(&left.path));
     let total = files.iter().map(|file| file.bytes).sum();
     let mut planner = Planner { source, options, watch, total, before: 0, rows: 0, looked: Vec::new() };
     for file in &files {
@@ -112,7 +120,7 @@ pub async fn plan(
     };
     let parts = parts(&id, options, &periods)?;
     let run = NewRun { id, origin: origin(), source: options.source.clone(), settings, tables, parts };
-    Ok(Plan { run, found })
+    Ok(Plan { run, found, left })
 }
 
 /// The order of tables: those that count trades come first, then formats that keep values best, then paths.
@@ -362,6 +370,7 @@ impl Plan {
     /// row that is no candle.
     pub fn has_refusals(&self) -> bool {
         let tables = self.run.tables.iter().zip(&self.found);
-        tables.into_iter().any(|(table, found)| found.invalid > 0 || is_refusal(&table.decision))
+        self.left.iter().any(|left| left.why.may_be_meant())
+            || tables.into_iter().any(|(table, found)| found.invalid > 0 || is_refusal(&table.decision))
     }
 }

@@ -15,8 +15,12 @@ use onetape_domain::validator::UncheckedCandle;
 use onetape_ports::{LegacyError, LegacyReading, LegacyRow, LegacySource};
 use serde::Serialize;
 
+use crate::presence::Presence;
+
 /// Divergences of a file that are kept; all are counted.
 pub const MAX_SHOWN: usize = 20;
+/// Candles earlier than a file's first row that are counted.
+pub const MAX_EARLIER: u64 = 1_000_000;
 /// Candles that a file was found to lack and that are remembered: a file that is not in order may have them later.
 const MAX_MISSING: usize = 100_000;
 
@@ -71,18 +75,22 @@ pub struct ShadowFile {
     pub timeframe: Timeframe,
     /// Rows that were compared with a candle.
     pub compared: u64,
-    /// Of them, those of which every value is the same.
+    /// Of them, those of which every value is the same, the first of each candle.
     pub equal: u64,
     /// Rows with another value than the store's.
     pub different: u64,
+    /// Rows that say what the store says, of a candle that a row before them had already.
+    pub doubled: u64,
     /// Rows whose candle the store does not have.
     pub not_in_store: u64,
-    /// Candles of the store, between the first and the last row, without a row.
+    /// Candles of the store, between the earliest and the latest row, without a row.
     pub not_in_file: u64,
     /// Rows that say nothing: no time, or no numbers.
     pub unreadable: u64,
     /// Candles of the store later than the last row: how far the file is behind.
     pub behind: u64,
+    /// Candles of the store earlier than every row, counted up to [`MAX_EARLIER`]: where the store knows more of the past.
+    pub earlier: u64,
     /// Least open time compared.
     pub first: Option<Timestamp>,
     /// Greatest open time compared.
@@ -94,7 +102,7 @@ pub struct ShadowFile {
 impl ShadowFile {
     /// How much the two do not say alike.
     pub fn diverging(&self) -> u64 {
-        self.different + self.not_in_store + self.not_in_file + self.unreadable
+        self.different + self.doubled + self.not_in_store + self.not_in_file + self.unreadable
     }
 }
 
@@ -103,6 +111,17 @@ impl ShadowFile {
 pub struct ShadowReport {
     /// File by file.
     pub files: Vec<ShadowFile>,
+    /// What is in the folder and was compared with nothing.
+    pub left: Vec<ShadowLeft>,
+}
+
+/// Something in the folder that was compared with nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowLeft {
+    /// Its path, from the folder on.
+    pub path: String,
+    /// Why.
+    pub reason: String,
 }
 
 impl ShadowReport {
@@ -128,7 +147,8 @@ pub enum ShadowError {
     Store(#[source] ReadsError),
 }
 
-/// Compares files with the store, row by row and value by value, in bounded memory: rows that open in the range, or all.
+/// Compares files with the store, row by row and value by value, in bounded memory: rows that open in the range, or all, as they
+/// are read with these settings.
 ///
 /// # Errors
 /// The first file that cannot be read, and reads of the store that fail.
@@ -137,10 +157,11 @@ pub async fn shadow(
     reads: &dyn Reads,
     targets: &[ShadowTarget],
     range: Option<TimeRange>,
+    reading: &LegacyReading,
 ) -> Result<ShadowReport, ShadowError> {
     let mut report = ShadowReport::default();
     for target in targets {
-        report.files.push(compare(source, reads, target, range).await?);
+        report.files.push(compare(source, reads, target, range, reading).await?);
     }
     Ok(report)
 }
@@ -150,10 +171,10 @@ async fn compare(
     reads: &dyn Reads,
     target: &ShadowTarget,
     range: Option<TimeRange>,
+    reading: &LegacyReading,
 ) -> Result<ShadowFile, ShadowError> {
-    let end = range.map_or(Timestamp::LATEST, |range| range.end());
-    let mut rows = source.rows(&target.path, 0, &LegacyReading::default(), 0);
-    let mut comparison = Comparison::new(reads, target, end);
+    let mut rows = source.rows(&target.path, 0, reading, 0);
+    let mut comparison = Comparison::new(reads, target, range.unwrap_or(TimeRange::ALL));
     while let Some(batch) = rows.try_next().await? {
         for LegacyRow { number, open_time, candle } in batch {
             let time = open_time.map(Timestamp::from_micros);
@@ -169,8 +190,12 @@ async fn compare(
 struct Comparison<'a> {
     reads: &'a dyn Reads,
     target: &'a ShadowTarget,
-    end: Timestamp,
-    /// Candles of the store from the first row on, and the next of them.
+    range: TimeRange,
+    /// Periods of which a row was read.
+    seen: Presence,
+    /// Where the file's first row is, and so where reading the store began.
+    begun: Option<Timestamp>,
+    /// Candles of the store from there on, and the next of them.
     candles: Option<BoxStream<'a, Result<Candle, ReadsError>>>,
     next: Option<Candle>,
     /// The greatest time of a row so far.
@@ -181,7 +206,7 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(reads: &'a dyn Reads, target: &'a ShadowTarget, end: Timestamp) -> Self {
+    fn new(reads: &'a dyn Reads, target: &'a ShadowTarget, range: TimeRange) -> Self {
         let ShadowTarget { path, instrument, timeframe } = target.clone();
         let found = ShadowFile {
             path,
@@ -190,16 +215,19 @@ impl<'a> Comparison<'a> {
             compared: 0,
             equal: 0,
             different: 0,
+            doubled: 0,
             not_in_store: 0,
             not_in_file: 0,
             unreadable: 0,
             behind: 0,
+            earlier: 0,
             first: None,
             last: None,
             divergences: Vec::new(),
         };
-        let missing = BTreeSet::new();
-        Self { reads, target, end, candles: None, next: None, greatest: None, missing, found }
+        let (seen, missing) = (Presence::default(), BTreeSet::new());
+        let (begun, candles, next, greatest) = (None, None, None, None);
+        Self { reads, target, range, seen, begun, candles, next, greatest, missing, found }
     }
 
     async fn row(&mut self, number: u64, row: Result<UncheckedCandle, String>) -> Result<(), ShadowError> {
@@ -229,10 +257,14 @@ impl<'a> Comparison<'a> {
         };
         self.found.compared += 1;
         let differing = differing(&row, candle.ohlcv());
-        if differing.is_empty() {
-            self.found.equal += 1;
-        } else {
-            self.found.different += 1;
+        let is_first = self.seen.insert(self.target.timeframe, time);
+        match (differing.is_empty(), is_first) {
+            (true, true) => self.found.equal += 1,
+            (true, false) => {
+                self.found.doubled += 1;
+                self.diverges(Some(number), Some(time), "candle", "another row", "one candle");
+            }
+            (false, _) => self.found.different += 1,
         }
         for (field, legacy, store) in differing {
             self.diverges(Some(number), Some(time), field, legacy, store);
@@ -243,8 +275,9 @@ impl<'a> Comparison<'a> {
     /// The candle of a time later than all before; those between have no row so far.
     async fn advance_to(&mut self, time: Timestamp) -> Result<Option<Candle>, ShadowError> {
         if self.candles.is_none() {
-            let Ok(range) = TimeRange::try_new(time, self.end) else { return Ok(None) };
-            self.candles = Some(self.reads.closed(&self.target.instrument, self.target.timeframe, range));
+            let Ok(range) = TimeRange::try_new(time, self.range.end()) else { return Ok(None) };
+            self.begun = Some(time);
+            self.candles = Some(self.closed(range));
             self.step().await?;
         }
         while let Some(next) = self.next.filter(|next| next.open_time() < time) {
@@ -273,8 +306,12 @@ impl<'a> Comparison<'a> {
 
     async fn one(&self, time: Timestamp) -> Result<Option<Candle>, ShadowError> {
         let Ok(range) = TimeRange::try_new(time, time.plus(1)) else { return Ok(None) };
-        let mut candles = self.reads.closed(&self.target.instrument, self.target.timeframe, range);
-        candles.try_next().await.map_err(ShadowError::Store)
+        self.closed(range).try_next().await.map_err(ShadowError::Store)
+    }
+
+    /// What the store has of a stretch of time.
+    fn closed(&self, range: TimeRange) -> BoxStream<'a, Result<Candle, ReadsError>> {
+        self.reads.closed(&self.target.instrument, self.target.timeframe, range)
     }
 
     /// Counts the earliest of the candles without a row, all but so many.
@@ -293,7 +330,37 @@ impl<'a> Comparison<'a> {
             self.found.behind += 1;
             self.step().await?;
         }
+        let (start, end) = (self.range.start(), self.range.end());
+        let Some(first) = self.found.first else {
+            self.found.behind = self.count(start, end).await?;
+            return Ok(self.found);
+        };
+        self.before(first).await?;
+        self.found.earlier = self.count(start, first.min(end)).await?;
         Ok(self.found)
+    }
+
+    /// Looks for candles without a row between the earliest row and the file's first one, where that is another.
+    async fn before(&mut self, first: Timestamp) -> Result<(), ShadowError> {
+        let range = self.begun.and_then(|begun| TimeRange::try_new(first, begun).ok());
+        let Some(mut candles) = range.map(|range| self.closed(range)) else { return Ok(()) };
+        while let Some(candle) = candles.try_next().await.map_err(ShadowError::Store)? {
+            if !self.seen.contains(self.target.timeframe, candle.open_time()) {
+                self.found.not_in_file += 1;
+                self.diverges(None, Some(candle.open_time()), "candle", "none", "a candle");
+            }
+        }
+        Ok(())
+    }
+
+    /// How many candles the store has of a stretch of time, up to [`MAX_EARLIER`].
+    async fn count(&self, from: Timestamp, to: Timestamp) -> Result<u64, ShadowError> {
+        let Ok(range) = TimeRange::try_new(from, to) else { return Ok(0) };
+        let (mut candles, mut count) = (self.closed(range), 0);
+        while count < MAX_EARLIER && candles.try_next().await.map_err(ShadowError::Store)?.is_some() {
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn diverges(

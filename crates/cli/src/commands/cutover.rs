@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use onetape::legacy::{DualStatus, DualWriter, ShadowFile, ShadowReport};
+use onetape::legacy::{DualStatus, DualWriter, LegacyReading, MAX_EARLIER, ShadowFile, ShadowReport};
 use onetape::prelude::*;
 
 use crate::args::{CutoverArgs, CutoverCommand, ShadowArgs};
@@ -13,6 +13,9 @@ use crate::hint::hinted;
 use crate::output::grid::Grid;
 use crate::output::quantities::count;
 use crate::output::say;
+
+/// Files that are named of many.
+const SHOWN: usize = 20;
 
 /// What writes the files of the old system, where a folder is set.
 pub(crate) fn dual_writer(context: &Context, tape: &Onetape) -> anyhow::Result<Option<Arc<DualWriter>>> {
@@ -55,8 +58,9 @@ async fn shadow(args: ShadowArgs, context: Context) -> anyhow::Result<()> {
             Some(TimeRange::try_new(from, to).context("--from and --to give no range")?)
         }
     };
+    let reading = LegacyReading { time_column: args.time_column, round_floats: args.round_floats };
     let tape = context.open_to_read().await?;
-    let report = tape.shadow(&folder, &legacy.timeframes, range).await?;
+    let report = tape.shadow(&folder, &legacy.timeframes, range, &reading).await?;
     if report.files.is_empty() {
         let error = anyhow!("{} has no file of an instrument in the store", folder.display());
         return Err(hinted(
@@ -86,6 +90,7 @@ fn print(report: &ShadowReport) -> std::io::Result<()> {
         "rows",
         "equal",
         "different",
+        "doubled",
         "not in store",
         "not in file",
         "unreadable",
@@ -97,18 +102,30 @@ fn print(report: &ShadowReport) -> std::io::Result<()> {
             compared,
             equal,
             different,
+            doubled,
             not_in_store,
             not_in_file,
             unreadable,
             behind,
             ..
         } = file;
-        let numbers = [compared, equal, different, not_in_store, not_in_file, unreadable, behind];
+        let numbers = [compared, equal, different, doubled, not_in_store, not_in_file, unreadable, behind];
         let numbers = numbers.map(|number| count(*number));
         grid.row([path.clone()].into_iter().chain(numbers));
     }
     grid.print()?;
+    for left in report.left.iter().take(SHOWN) {
+        say!("left: {}: {}", left.path, left.reason)?;
+    }
+    if report.left.len() > SHOWN {
+        say!("left: and {} more", report.left.len() - SHOWN)?;
+    }
     for file in &report.files {
+        if let (Some(first), true) = (file.first, file.earlier > 0) {
+            let (earlier, path) = (count(file.earlier), &file.path);
+            let least = if file.earlier == MAX_EARLIER { "at least " } else { "" };
+            say!("{path} begins at {first}; the store has {least}{earlier} candles from before")?;
+        }
         for found in &file.divergences {
             let row = found.row.map_or("no row".to_owned(), |row| format!("row {row}"));
             let time = found.open_time.map_or(String::new(), |time| format!(" ({time})"));

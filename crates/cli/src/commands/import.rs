@@ -57,7 +57,12 @@ async fn begin(args: &PlanArgs, context: &Context, json: bool) -> anyhow::Result
     let mut watched = Watched::start(json);
     let report = watched.until_interrupted(async |watch| manager.run(&cache, &plan.run, watch).await).await;
     watched.finish();
-    reported(json, report?)
+    let report = report?;
+    if !json {
+        print::not_read(&plan)?;
+    }
+    let is_left = plan.left.iter().any(|left| left.why.may_be_meant());
+    Ok(reported(json, report)?.max(u64::from(is_left)))
 }
 
 async fn resume(args: &RunArgs, context: &Context, json: bool) -> anyhow::Result<u64> {

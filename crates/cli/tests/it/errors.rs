@@ -41,6 +41,7 @@ fn every_wrong_command_ends_with_what_to_do() {
         &["cutover", "shadow"],
         &["cutover", "shadow", "nowhere"],
         &["cutover", "shadow", ".", "--from", "2024-08-09", "--to", "2024-08-08"],
+        &["cutover", "shadow", ".", "--round-floats", "20"],
         &["completions", "basch"],
         &["gaps"],
         &["gaps", "list", "ETHUSDT"],

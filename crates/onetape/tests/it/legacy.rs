@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use onetape::domain::message::FeedMessage;
 use onetape::domain::venue::VenueRules;
-use onetape::legacy::{DualOptions, DualWriter, LegacyConfig, LegacyWriter, ShadowReport};
+use onetape::legacy::{DualOptions, DualWriter, LegacyConfig, LegacyReading, LegacyWriter, ShadowReport};
 use onetape::memory::SystemClock;
 use onetape::ports::{LegacyAppended, LegacyError, LegacyErrorKind, LegacySink};
 use onetape::prelude::*;
@@ -43,7 +44,7 @@ impl LegacySink for Failing {
 }
 
 async fn compared(tape: &Onetape, folder: &std::path::Path) -> ShadowReport {
-    tape.shadow(folder, &Timeframe::ALL, None).await.expect("compared")
+    tape.shadow(folder, &Timeframe::ALL, None, &LegacyReading::default()).await.expect("compared")
 }
 
 #[tokio::test]
@@ -95,4 +96,53 @@ async fn one_process_writes_a_folder() {
     let _dual = tape.dual_writer(folder.path(), &config).expect("a writer");
     let error = tape.dual_writer(folder.path(), &config).expect_err("a second one");
     assert!(error.to_string().contains("another process writes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_is_missed_and_not_begun_anew() {
+    let tape = Onetape::open("memory:").await.expect("a store");
+    let folder = tempfile::tempdir().expect("a folder");
+    let dual = tape.dual_writer(folder.path(), &LegacyConfig::default()).expect("a writer");
+    let market = SimulatedMarket { seconds: 240, ..SimulatedMarket::new(instrument(), 5) };
+    let messages = market.messages();
+    let parts: Vec<&[FeedMessage]> = messages.chunks(messages.len().div_ceil(4)).collect();
+    let pipeline = tape.ingestion();
+    let ingest = async |messages: &[FeedMessage]| {
+        for message in messages {
+            pipeline.ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
+        }
+        pipeline.flush().await.expect("stored");
+    };
+    ingest(parts[0]).await;
+    assert!(dual.pass(true).await.failing.is_empty());
+    let name = onetape::legacy::legacy_name(&instrument(), Timeframe::S1, tape.provider().default_exchange());
+    let (file, away) = (folder.path().join(format!("{name}.parquet")), folder.path().join("away"));
+    std::fs::rename(&file, &away).expect("moved");
+    ingest(parts[1]).await;
+    for _ in 0..2 {
+        let status = dual.pass(true).await;
+        let told = status.failing.get(&name).map(String::as_str).unwrap_or_default();
+        assert!(told.contains("is not there any more"), "{status:?}");
+        assert!(!file.exists(), "a file with the newest candles alone would pass for the whole");
+    }
+    std::fs::rename(&away, &file).expect("moved back");
+    assert!(dual.pass(true).await.failing.is_empty());
+    let report = compared(&tape, folder.path()).await;
+    assert_eq!((report.diverging(), report.files[0].earlier), (0, 0), "{report:?}");
+    assert!(report.left.iter().all(|left| left.path == "away"), "{:?}", report.left);
+
+    // An older state of the file, as from a backup: it is told, and brought up to date from its own last row on.
+    let backup = std::fs::read(&file).expect("bytes");
+    ingest(parts[2]).await;
+    assert!(dual.pass(true).await.failing.is_empty());
+    std::fs::write(&file, backup).expect("put back");
+    ingest(parts[3]).await;
+    let told = dual.pass(true).await.failing;
+    assert!(
+        told.get(&name).is_some_and(|told| told.contains("somebody else replaced or wrote it")),
+        "{told:?}"
+    );
+    assert!(dual.pass(true).await.failing.is_empty());
+    let report = compared(&tape, folder.path()).await;
+    assert_eq!((report.diverging(), report.files[0].behind), (0, 0), "{report:?}");
 }

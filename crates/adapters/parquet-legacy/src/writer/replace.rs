@@ -45,7 +45,7 @@ pub(super) fn clean(folder: &Path) -> Result<(), LegacyError> {
 }
 
 /// What tells one content of a file from another.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     bytes: u64,
     modified: Option<SystemTime>,
@@ -55,6 +55,10 @@ pub(super) struct Version {
 impl Version {
     fn of(metadata: &Metadata) -> Self {
         Self { bytes: metadata.len(), modified: metadata.modified().ok(), number: number(metadata) }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
@@ -81,13 +85,13 @@ pub(super) fn version(path: &Path) -> Result<Option<Version>, LegacyError> {
     }
 }
 
-/// Has a file written beside the path, makes it durable and renames it. Returns its bytes; none, and nothing is changed,
-/// where the path has another content by then.
+/// Has a file written beside the path, makes it durable and renames it. Returns what is there then; none, and nothing is
+/// changed, where the path has another content by then.
 pub(super) fn replace(
     path: &Path,
-    before: Option<Version>,
+    before: Option<&Version>,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<(), LegacyError>,
-) -> Result<Option<u64>, LegacyError> {
+) -> Result<Option<Version>, LegacyError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let folder = path.parent().unwrap_or(Path::new("."));
     let growing = Growing(folder.join(format!(".{name}{GROWING}")));
@@ -105,13 +109,13 @@ pub(super) fn replace(
         file.set_permissions(permissions).map_err(failed("set the permissions of"))?;
     }
     file.sync_all().map_err(failed("sync"))?;
-    let bytes = file.metadata().map_err(failed("read"))?.len();
-    if version(path)? != before {
+    let written = Version::of(&file.metadata().map_err(failed("read"))?);
+    if version(path)?.as_ref() != before {
         return Ok(None);
     }
     fs::rename(&growing.0, path).map_err(failed("rename"))?;
     sync(folder)?;
-    Ok(Some(bytes))
+    Ok(Some(written))
 }
 
 /// A file that grows; it is removed unless it was put in its place.

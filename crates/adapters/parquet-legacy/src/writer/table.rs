@@ -77,7 +77,8 @@ impl<'a> Table<'a> {
         }
         if !wrong.is_empty() {
             let message = format!(
-                "has columns that candles are not appended to: {}; move the file away, and a new one is begun",
+                "has columns that candles are not appended to: {}; write it again with a type of today, as \
+                 `pandas.read_parquet(path).to_parquet(path)` does, or move it away, and a new one is begun",
                 wrong.join(", ")
             );
             return Err(unsupported(message));

@@ -43,6 +43,28 @@ fn bytes(batches: &[RecordBatch], codec: Option<CompressionType>) -> Vec<u8> {
     writer.into_inner().expect("finished")
 }
 
+/// The footer's description of a batch: place, length of its description, length of its body.
+fn block(bytes: &[u8], batch: usize) -> [u8; 24] {
+    let described = u32::from_le_bytes(*bytes[bytes.len() - 10..].first_chunk().expect("a length"));
+    let footer = bytes.len() - 10 - described as usize;
+    let footer = arrow_ipc::root_as_footer(&bytes[footer..bytes.len() - 10]).expect("a footer");
+    footer.recordBatches().expect("batches").get(batch).0
+}
+
+#[test]
+fn batches_over_one_another_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut bytes = bytes(&[candles(0, 10, "a"), candles(10, 10, "b")], None);
+    let path = written(folder.path(), &bytes);
+    assert_eq!(read(&path).expect("rows"), 20);
+    let (first, second) = (block(&bytes, 0), block(&bytes, 1));
+    let at = bytes.windows(24).rposition(|window| window == second).expect("a block");
+    bytes[at..at + 24].copy_from_slice(&first);
+    let error = read(&written(folder.path(), &bytes)).expect_err("the same batch twice");
+    assert_eq!(error.kind(), LegacyErrorKind::Damaged);
+    assert!(error.to_string().contains("lie over one another"), "{error}");
+}
+
 fn written(folder: &Path, bytes: &[u8]) -> PathBuf {
     let path = folder.join("x.feather");
     fs::write(&path, bytes).expect("written");

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use onetape_domain::time::Timeframe;
 use onetape_domain::validator::DataValidator;
 use onetape_parquet_legacy::{LegacyCache, LegacyErrorKind, LegacyFile, MAX_FOLDER_DEPTH};
-use onetape_ports::{LegacyReading, LegacySource as _};
+use onetape_ports::{LegacyLeftWhy, LegacyReading, LegacySource as _};
 use onetape_testkit::data;
 use parquet::arrow::ArrowWriter;
 
@@ -33,9 +33,12 @@ async fn files_are_listed_by_path_and_links_and_hidden_ones_are_not() {
     std::os::unix::fs::symlink(at("b"), at("d")).expect("a link");
     std::os::unix::fs::symlink(at("a.csv"), at("e.csv")).expect("a link");
     let cache = LegacyCache::new(folder.path());
-    let files = cache.files().await.expect("files");
-    let files: Vec<(&str, u64)> = files.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
+    let listing = cache.files().await.expect("files");
+    let files: Vec<(&str, u64)> = listing.files.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
     assert_eq!(files, [("a.csv", 1), ("b.csv", 0), ("b/c/x.csv", 5)]);
+    let left: Vec<_> = listing.left.iter().map(|left| (left.path.as_str(), &left.why)).collect();
+    use LegacyLeftWhy::{Hidden, Link};
+    assert_eq!(left, [(".git", &Hidden), (".z", &Hidden), ("d", &Link), ("e.csv", &Link)]);
     let sum = cache.sha256("b/c/x.csv").await.expect("a sum");
     assert_eq!(sum, "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5");
 
@@ -65,17 +68,39 @@ async fn folders_end_at_a_depth() {
     fs::create_dir_all(&path).expect("folders");
     fs::write(path.join("x.csv"), "1").expect("written");
     let cache = LegacyCache::new(folder.path());
-    assert_eq!(cache.files().await.expect("files").len(), 1);
+    assert_eq!(cache.files().await.expect("files").files.len(), 1);
     fs::create_dir(path.join("x")).expect("a folder");
-    let error = cache.files().await.expect_err("too deep");
-    assert_eq!(error.kind(), LegacyErrorKind::Limit, "{error}");
+    let listing = cache.files().await.expect("the other files");
+    assert_eq!((listing.files.len(), listing.left.len()), (1, 1));
+    assert!(listing.left[0].why.to_string().contains("deeper than 16 folders"), "{:?}", listing.left);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_hides_no_other() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).expect("a folder");
+    fs::write(closed.join("x.csv"), "1").expect("written");
+    fs::write(folder.path().join("y.csv"), "1").expect("written");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).expect("closed");
+    let may_read = fs::read_dir(&closed).is_ok();
+    let listing = LegacyCache::new(folder.path()).files().await.expect("files");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("open again");
+    if may_read {
+        // Root may read everything.
+        assert_eq!((listing.files.len(), listing.left.len()), (2, 0));
+        return;
+    }
+    assert_eq!(listing.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["y.csv"]);
+    assert!(matches!(&listing.left[0].why, LegacyLeftWhy::Folder(_)) && listing.left[0].why.may_be_meant());
 }
 
 #[tokio::test]
 async fn every_file_gives_the_same_rows_from_any_row_on() {
     let Some(folder) = data::folder() else { return };
     let cache = LegacyCache::new(&folder);
-    let files = cache.files().await.expect("files");
+    let files = cache.files().await.expect("files").files;
     let mut seen = 0;
     for name in ["legacy_cache/", "coinbase_candles/", "binance_candles/"] {
         for file in

@@ -186,3 +186,32 @@ async fn a_file_of_candles_that_cannot_be_told_is_asked_about() {
     let taken = plan.run.tables.iter().filter(|table| matches!(table.decision, Decision::Take { .. }));
     assert_eq!(taken.map(|table| table.path.as_str()).collect::<Vec<_>>(), ["ETHUSDT_1m.csv"]);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_not_looked_at_is_named_and_is_no_part_of_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let sound = "timestamp,open,high,low,close,volume\n2024-08-09T00:00:00Z,1,2,1,2,5\n";
+    std::fs::write(at("ETHUSDT_1m.csv"), sound).expect("written");
+    let moving = Moving::from(folder.path());
+    let before = moving.plan(&options(folder.path())).await;
+    assert!(before.left.is_empty() && !before.has_refusals());
+    std::fs::write(at(".DS_Store"), "").expect("written");
+    let hidden = moving.plan(&options(folder.path())).await;
+    assert_eq!((hidden.left.len(), hidden.has_refusals()), (1, false));
+    std::os::unix::fs::symlink(at("ETHUSDT_1m.csv"), at("BTCUSDT_1m.csv")).expect("a link");
+    let plan = moving.plan(&options(folder.path())).await;
+    let left: Vec<String> = plan.left.iter().map(|left| format!("{}: {}", left.path, left.why)).collect();
+    assert_eq!(
+        left,
+        [
+            ".DS_Store: is hidden: its name begins with a dot",
+            "BTCUSDT_1m.csv: is a link, which is not followed"
+        ]
+    );
+    assert_eq!((plan.has_refusals(), &plan.run), (true, &before.run));
+    let exclude = vec!["BTCUSDT_1m.csv".to_owned()];
+    let plan = moving.plan(&PlanOptions { exclude, ..options(folder.path()) }).await;
+    assert_eq!((plan.left.len(), plan.has_refusals()), (1, false), "what was excluded is not asked about");
+}

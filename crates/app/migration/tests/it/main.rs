@@ -7,4 +7,5 @@ mod interrupted;
 mod lean;
 mod metrics;
 mod rolled;
+mod shadow;
 mod support;

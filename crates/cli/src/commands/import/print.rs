@@ -27,6 +27,17 @@ fn left_out<'a>(tables: impl Iterator<Item = &'a PlannedTable>) -> io::Result<()
     Ok(())
 }
 
+/// What is in the folder beside files that are read.
+pub(super) fn not_read(plan: &Plan) -> io::Result<()> {
+    for left in plan.left.iter().take(SHOWN) {
+        say!("left: {}: {}", left.path, left.why)?;
+    }
+    if plan.left.len() > SHOWN {
+        say!("left: and {} more", plan.left.len() - SHOWN)?;
+    }
+    Ok(())
+}
+
 pub(super) fn plan(plan: &Plan) -> io::Result<()> {
     let mut grid = Grid::new(&["table", "candles of", "rows", "valid", "repeated", "invalid", "from", "to"])
         .sparing(&["to", "from", "repeated"]);
@@ -57,6 +68,7 @@ pub(super) fn plan(plan: &Plan) -> io::Result<()> {
         }
     }
     left_out(plan.run.tables.iter())?;
+    not_read(plan)?;
     for part in plan.run.parts.iter().take(SHOWN) {
         let (from, to) = (part.covered.start(), part.covered.end());
         say!("part: {} {} from {from} to {to}", part.instrument, part.timeframe)?;
