@@ -30,7 +30,10 @@ use clap::{Parser, Subcommand};
 pub(crate) use collect::CollectArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand};
 pub(crate) use copy::CopyArgs;
-pub(crate) use cutover::{CutoverArgs, CutoverCommand, ShadowArgs};
+pub(crate) use cutover::{
+    AdvanceArgs, ArchiveArgs, BackArgs, CutoverArgs, CutoverCommand, CutoverStatusArgs, RestoreArgs,
+    ShadowArgs,
+};
 pub(crate) use db::{DbArgs, DbCommand, SetupArgs, SourcesArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
@@ -97,7 +100,7 @@ pub(crate) enum Command {
     Maintain(MaintainArgs),
     /// Copy instruments from store to store, proven equal; after an interruption it goes on where it was
     Copy(CopyArgs),
-    /// Leave the files of an old system behind: compare them with the store
+    /// Leave the files of an old system behind, phase by phase, and with a way back from each
     Cutover(CutoverArgs),
     /// Examine server and store: what is wrong, why it matters, what to do; changes nothing
     Doctor(DoctorArgs),

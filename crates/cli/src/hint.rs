@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use onetape::config::ConfigError;
+use onetape::cutover::{CutoverError, Missing, PackError};
 use onetape::domain::violation::Violations;
 use onetape::exchanges::live::LiveError;
 use onetape::ingestion::IngestError;
@@ -73,6 +74,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<onetape::import::MigrationError>() {
         return import(error).map(str::to_owned);
     }
+    if let Some(error) = cause.downcast_ref::<CutoverError>() {
+        return cutover(error);
+    }
+    if let Some(error) = cause.downcast_ref::<PackError>() {
+        return pack(error).map(str::to_owned);
+    }
     if let Some(error) = cause.downcast_ref::<LegacyError>() {
         return Some(legacy(error.kind()).to_owned());
     }
@@ -106,6 +113,39 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     cause
         .is::<Violations>()
         .then(|| "put the values named above right; --help says what each may be".to_owned())
+}
+
+/// None where the cause below says it better.
+fn cutover(error: &CutoverError) -> Option<String> {
+    match error {
+        CutoverError::Refused(refused) => refused.missing.first().map(Missing::command),
+        CutoverError::Raced { .. } => {
+            Some("`onetape cutover status` shows what it says; then run the command again".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// None where the cause below says it better.
+fn pack(error: &PackError) -> Option<&'static str> {
+    Some(match error {
+        PackError::Lock { .. } => {
+            "end what writes the folder: `onetape collect` ends it by itself within a minute once the cut-over has left the folder"
+        }
+        PackError::NotPlain { .. } => "put the file itself there, or move it out of the folder",
+        PackError::Name { .. } => "rename it, or move it out of the folder",
+        PackError::Limit { .. } => "archive parts of the folder by other means",
+        PackError::Inside { .. } => "name a place outside",
+        PackError::Taken { .. } => "name another place",
+        PackError::Changed { .. } => {
+            "see who else writes the folder, then run the command again: it goes on from there"
+        }
+        PackError::Differs { .. } | PackError::Damaged { .. } => {
+            "`sha256sum -c SHA256SUMS` in the archive names what is damaged; where the folder is whole, archive it anew to another place"
+        }
+        PackError::Stopped => "run the command again: it goes on from there",
+        _ => return None,
+    })
 }
 
 fn live(error: &LiveError) -> String {

@@ -43,7 +43,8 @@ impl Default for LegacyConfig {
 
 impl Onetape {
     /// What puts closed candles of the store into the files of a folder, `ETHUSDT_1m.parquet` and the like: see
-    /// [`DualWriter::run`]. The folder is this process's to write as long as the writer lives.
+    /// [`DualWriter::run`]. The folder is this process's to write as long as the writer lives, or until the store's cut-over has
+    /// left it.
     ///
     /// # Errors
     /// For a folder that cannot be made or written, or that another process writes.
@@ -52,6 +53,7 @@ impl Onetape {
         let options = DualOptions {
             timeframes: config.timeframes.clone(),
             interval: config.interval,
+            folder: crate::cutover::place_of(folder),
             ..DualOptions::new(self.provider().default_exchange().clone())
         };
         Ok(DualWriter::new(self.store().clone(), sink, self.shared_clock(), options))

@@ -109,6 +109,8 @@ pub mod arrow;
 pub mod config;
 #[cfg(feature = "copy")]
 mod copy;
+#[cfg(feature = "legacy")]
+pub mod cutover;
 mod error;
 #[cfg(feature = "export")]
 mod export;

@@ -18,6 +18,7 @@ pub mod feather;
 mod file;
 pub mod json;
 mod layout;
+pub mod pack;
 pub mod parquet;
 pub mod pickle;
 pub mod writer;

@@ -9,7 +9,7 @@
 //! prices and sizes are the floats nearest to the decimals, and volumes of takers have no column.
 
 mod merge;
-mod replace;
+pub(crate) mod replace;
 mod table;
 
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ impl LegacyWriter {
 
     /// The file of a name such as `ETHUSDT_1m`.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.parquet"))
+        path_of(&self.folder, name)
     }
 
     /// Puts candles of one instrument and timeframe into the file of a name such as `ETHUSDT_1m`, in any order; of several
@@ -134,13 +134,7 @@ impl LegacyWriter {
     /// # Errors
     /// As [`put`](Self::put).
     pub fn greatest(&self, name: &str) -> Result<Option<Timestamp>, LegacyError> {
-        let path = self.path(name);
-        if replace::version(&path)?.is_none() {
-            return Ok(None);
-        }
-        let place = path.display().to_string();
-        let file = ParquetFile::open(&path)?;
-        table::Table::of(Some(&file), &place)?.greatest(&file, &place)
+        greatest(&self.folder, name).map(Option::flatten)
     }
 }
 
@@ -188,6 +182,25 @@ fn changed(path: &Path) -> LegacyError {
     let message = "is another file than the one that was followed: somebody else replaced or wrote it; it is read again at the \
                    next pass, and what it lacks from its last row on is written";
     LegacyError::new(LegacyErrorKind::Io, path.display(), message)
+}
+
+/// The greatest open time in the file of a name in a folder, which others may write meanwhile; none where it is not there, and
+/// where it has no rows none in it.
+///
+/// # Errors
+/// For a file that cannot be read, or whose columns are not those of candles.
+pub fn greatest(folder: &Path, name: &str) -> Result<Option<Option<Timestamp>>, LegacyError> {
+    let path = path_of(folder, name);
+    if replace::version(&path)?.is_none() {
+        return Ok(None);
+    }
+    let place = path.display().to_string();
+    let file = ParquetFile::open(&path)?;
+    table::Table::of(Some(&file), &place)?.greatest(&file, &place).map(Some)
+}
+
+fn path_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.parquet"))
 }
 
 impl fmt::Display for LegacyWriter {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use onetape_domain::candle::Candle;
+use onetape_domain::cutover::Cutover;
 use onetape_domain::instrument::{Exchange, Instrument};
 use onetape_domain::time::{TimeRange, Timeframe, Timestamp};
 use onetape_ports::{
@@ -18,10 +19,13 @@ use onetape_ports::{
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::cutover::read_on;
 use crate::metrics;
 
 /// What fails where the store does not say which instruments it has.
 const INSTRUMENTS: &str = "instruments of the store";
+/// The same of whether the files are still to be written.
+const CUTOVER: &str = "log of the cut-over";
 
 /// Candles that are put into a file at once.
 const CHUNK: usize = 50_000;
@@ -44,6 +48,8 @@ pub struct DualOptions {
     pub default_exchange: Exchange,
     /// Time between two passes.
     pub interval: Duration,
+    /// Where the files are, absolute: nothing more is written once the store's cut-over has left this folder.
+    pub folder: String,
 }
 
 impl DualOptions {
@@ -54,6 +60,7 @@ impl DualOptions {
             timeframes: Timeframe::ALL.to_vec(),
             default_exchange,
             interval: Duration::from_secs(60),
+            folder: String::new(),
         }
     }
 }
@@ -82,6 +89,8 @@ pub struct DualStatus {
     pub failures: u64,
     /// What failed last, as long as it was not done after all.
     pub failing: BTreeMap<String, String>,
+    /// Whether it has ended for good, since the cut-over has left the folder.
+    pub has_ended: bool,
 }
 
 /// How far a file is.
@@ -112,10 +121,12 @@ enum Failure {
 #[derive(Debug)]
 pub struct DualWriter {
     store: Arc<dyn MarketStore>,
-    sink: Arc<dyn LegacySink>,
+    /// None once the folder was left: then it is somebody else's to pack.
+    sink: Mutex<Option<Arc<dyn LegacySink>>>,
     clock: Arc<dyn WallClock>,
     options: DualOptions,
     files: tokio::sync::Mutex<BTreeMap<String, FileState>>,
+    cutover: tokio::sync::Mutex<Cutover>,
     status: Mutex<DualStatus>,
 }
 
@@ -127,8 +138,9 @@ impl DualWriter {
         clock: Arc<dyn WallClock>,
         options: DualOptions,
     ) -> Self {
-        let (files, status) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { store, sink, clock, options, files, status }
+        let (files, cutover, status) =
+            (tokio::sync::Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { store, sink: Mutex::new(Some(sink)), clock, options, files, cutover, status }
     }
 
     /// What was done so far.
@@ -136,10 +148,9 @@ impl DualWriter {
         self.status.lock().clone()
     }
 
-    /// Passes for ever, each some time after the one before. Whatever fails is logged, counted and tried again.
+    /// Passes until the folder is left, each some time after the one before. Whatever fails is logged, counted and tried again.
     pub async fn run(&self) {
-        loop {
-            self.pass(false).await;
+        while !self.pass(false).await.has_ended {
             tokio::time::sleep(self.options.interval).await;
         }
     }
@@ -148,6 +159,7 @@ impl DualWriter {
     /// short while ago, unless this is the `last` one.
     pub async fn pass(&self, last: bool) -> DualStatus {
         let mut files = self.files.lock().await;
+        let Some(sink) = self.sink_unless_left().await else { return self.status() };
         let instruments = match self.options.instruments.as_slice() {
             [] => self.store.instruments().await.map(|all| all.into_iter().collect()),
             named => Ok(named.to_vec()),
@@ -166,7 +178,7 @@ impl DualWriter {
             for timeframe in &self.options.timeframes {
                 let name = legacy_name(instrument, *timeframe, &self.options.default_exchange);
                 let state = files.entry(name.clone()).or_default();
-                let done = self.file(&name, instrument, *timeframe, state, last).await;
+                let done = self.file(sink.as_ref(), &name, instrument, *timeframe, state, last).await;
                 if done.is_err() {
                     // Another program may have changed it, or it was written and nobody knows.
                     *state = FileState { due_at: state.due_at, ..FileState::default() };
@@ -175,6 +187,25 @@ impl DualWriter {
             }
         }
         self.status()
+    }
+
+    /// Where to write, as long as the cut-over has not left the folder.
+    async fn sink_unless_left(&self) -> Option<Arc<dyn LegacySink>> {
+        let mut cutover = self.cutover.lock().await;
+        let read = read_on(self.store.as_ref(), &mut cutover).await;
+        let is_read = read.is_ok();
+        self.note(CUTOVER, read.map_err(Failure::from));
+        if is_read && cutover.is_deprecated(&self.options.folder) {
+            if self.sink.lock().take().is_some() {
+                self.status.lock().has_ended = true;
+                tracing::warn!(
+                    folder = self.options.folder,
+                    "the cut-over has left the old files: they are not written any more"
+                );
+            }
+            return None;
+        }
+        self.sink.lock().clone().filter(|_| is_read)
     }
 
     fn note(&self, name: &str, done: Result<(), Failure>) {
@@ -193,6 +224,7 @@ impl DualWriter {
 
     async fn file(
         &self,
+        sink: &dyn LegacySink,
         name: &str,
         instrument: &Instrument,
         timeframe: Timeframe,
@@ -207,7 +239,7 @@ impl DualWriter {
             return Ok(());
         };
         if !state.is_known {
-            state.last = self.sink.last(name).await?;
+            state.last = sink.last(name).await?;
             state.is_known = true;
             state.long_at = now;
         }
@@ -230,10 +262,10 @@ impl DualWriter {
                 waiting.push(candle);
             }
             if waiting.len() == CHUNK {
-                bytes = self.append(name, state, &mut waiting).await?.max(bytes);
+                bytes = self.append(sink, name, state, &mut waiting).await?.max(bytes);
             }
         }
-        bytes = self.append(name, state, &mut waiting).await?.max(bytes);
+        bytes = self.append(sink, name, state, &mut waiting).await?.max(bytes);
         if let Some(last) = state.last {
             state.revisions = state.revisions.split_off(&last.plus(-LONG_LOOK_BACK));
         }
@@ -249,6 +281,7 @@ impl DualWriter {
     /// Puts candles into a file; returns the bytes it took.
     async fn append(
         &self,
+        sink: &dyn LegacySink,
         name: &str,
         state: &mut FileState,
         candles: &mut Vec<Candle>,
@@ -256,7 +289,7 @@ impl DualWriter {
         if candles.is_empty() {
             return Ok(0);
         }
-        let done = self.sink.append(name, candles).await?;
+        let done = sink.append(name, candles).await?;
         for candle in candles.drain(..) {
             state.revisions.insert(candle.open_time(), candle.revision());
             state.last = state.last.max(Some(candle.open_time()));

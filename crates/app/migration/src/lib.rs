@@ -10,12 +10,14 @@
 //! without one: the *parts* of a run. [`HolePolicy`] says what is a hole.
 //!
 //! While both systems run, a [`DualWriter`] keeps the old files up to date from the store, and [`shadow`](fn@shadow) compares what
-//! they say with what the store answers.
+//! they say with what the store answers. The [`CutoverManager`] records which phase of the way from the one to the other was reached,
+//! and what allowed it.
 
 #![warn(missing_docs)]
 
 mod batch;
 mod compare;
+mod cutover;
 mod dual;
 mod error;
 mod holes;
@@ -37,6 +39,7 @@ mod table;
 mod verification;
 mod verify;
 
+pub use cutover::{CutoverError, CutoverManager};
 pub use dual::{DualOptions, DualStatus, DualWriter, legacy_name};
 pub use error::MigrationError;
 pub use manager::DataMigrationManager;

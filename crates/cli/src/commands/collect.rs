@@ -46,7 +46,7 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
     let history = BinanceHistory::new(&config.markets, api_key().as_ref())?;
     let tape = Arc::new(open_store(&context, &config).await?);
     probe.watch(tape.clone());
-    let dual = Dual::start(&context, &tape)?;
+    let dual = Dual::start(&context, &tape, args.legacy.is_some()).await?;
     let status = Status::start(controls.clone(), args.json);
     let ended = collect(&tape, feeds, &controls, &history, &config, args.period, status).await;
     dual.finish(&tape, &context, config.stop_within).await;
@@ -66,8 +66,8 @@ pub(crate) async fn run(args: CollectArgs, context: Context) -> anyhow::Result<u
 struct Dual(Option<(Arc<DualWriter>, JoinHandle<()>)>);
 
 impl Dual {
-    fn start(context: &Context, tape: &Onetape) -> anyhow::Result<Self> {
-        let writer = cutover::dual_writer(context, tape)?;
+    async fn start(context: &Context, tape: &Onetape, is_named: bool) -> anyhow::Result<Self> {
+        let writer = cutover::dual_writer(context, tape, is_named).await?;
         Ok(Self(writer.map(|writer| {
             let passing = writer.clone();
             (writer, tokio::spawn(async move { passing.run().await }))

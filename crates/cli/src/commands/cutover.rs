@@ -1,9 +1,13 @@
 //! `onetape cutover`: from the files of an old system to the store.
 
+mod archive;
+mod steps;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use onetape::cutover::{CutoverError, CutoverRecord, place_of};
 use onetape::legacy::{DualStatus, DualWriter, LegacyReading, MAX_EARLIER, ShadowFile, ShadowReport};
 use onetape::prelude::*;
 
@@ -12,21 +16,36 @@ use crate::context::Context;
 use crate::hint::hinted;
 use crate::output::grid::Grid;
 use crate::output::quantities::count;
-use crate::output::say;
+use crate::output::{note, say};
 
 /// Files that are named of many.
 const SHOWN: usize = 20;
 
-/// What writes the files of the old system, where a folder is set.
-pub(crate) fn dual_writer(context: &Context, tape: &Onetape) -> anyhow::Result<Option<Arc<DualWriter>>> {
+/// What writes the files of the old system, where a folder is set. One that the cut-over has left is refused where the command
+/// names it; where the settings do, nobody is kept from collecting.
+pub(crate) async fn dual_writer(
+    context: &Context,
+    tape: &Onetape,
+    is_named: bool,
+) -> anyhow::Result<Option<Arc<DualWriter>>> {
     let legacy = context.config.legacy();
     let Some(folder) = &legacy.folder else { return Ok(None) };
+    if tape.cutover(by()).state().await?.is_deprecated(&place_of(folder)) {
+        let error = anyhow!("the cut-over has left {}: its files are not written any more", folder.display());
+        let hint =
+            "leave the folder out; `onetape cutover back` leads to the phase in which its files are written";
+        if is_named {
+            return Err(hinted(error, hint));
+        }
+        tracing::warn!(hint, "{error}");
+        return Ok(None);
+    }
     Ok(Some(Arc::new(tape.dual_writer(folder, legacy)?)))
 }
 
 /// Says what was written, and logs which files are behind.
 pub(crate) fn tell(status: &DualStatus, folder: Option<&Path>) {
-    let DualStatus { new, replaced, bytes, failures, failing } = status;
+    let DualStatus { new, replaced, bytes, failures, failing, has_ended } = status;
     let folder = folder.map(|folder| folder.display().to_string());
     tracing::info!(
         folder,
@@ -35,13 +54,39 @@ pub(crate) fn tell(status: &DualStatus, folder: Option<&Path>) {
         bytes,
         failures,
         behind = failing.len(),
+        has_ended,
         "old files were written on"
     );
 }
 
 pub(crate) async fn run(args: CutoverArgs, context: Context) -> anyhow::Result<()> {
     match args.command {
+        CutoverCommand::Status(args) => steps::status(args, context).await,
+        CutoverCommand::Advance(args) => steps::advance(args, context).await,
+        CutoverCommand::Back(args) => steps::back(args, context).await,
         CutoverCommand::Shadow(args) => shadow(args, context).await,
+        CutoverCommand::Archive(args) => archive::archive(args, context).await,
+        CutoverCommand::Restore(args) => archive::unpack(args, context).await,
+    }
+}
+
+/// Who is on record for a step: whoever is logged in.
+pub(crate) fn by() -> String {
+    let name = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    name("USER").or_else(|| name("LOGNAME")).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Whether something that was found out was recorded. A reader of the store may look, and leaves no record.
+pub(crate) fn recorded(record: Result<CutoverRecord, CutoverError>) -> anyhow::Result<()> {
+    match record {
+        Ok(_) => Ok(()),
+        Err(error) if error.of_store().is_some_and(|error| error.kind() == StoreErrorKind::Permission) => {
+            note!(
+                "this role may not write: the outcome is not recorded, and `onetape cutover advance` will not know of it"
+            );
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -68,6 +113,7 @@ async fn shadow(args: ShadowArgs, context: Context) -> anyhow::Result<()> {
             "files are named as in ETHUSDT_1m.parquet; `onetape status` lists the instruments",
         ));
     }
+    recorded(tape.cutover(by()).shadowed(&place_of(&folder), range, &report).await)?;
     if args.json {
         say!("{}", onetape::domain::canonical::to_string(&report)?)?;
     } else {

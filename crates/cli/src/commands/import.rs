@@ -16,6 +16,7 @@ use onetape::import::{
 use serde::Serialize;
 
 use crate::args::import::{ImportArgs, ImportCommand, PlanArgs, RollbackArgs, RunArgs, StatusArgs};
+use crate::commands::cutover::{by, recorded};
 use crate::context::Context;
 use crate::hint::hinted;
 use crate::output::say;
@@ -85,6 +86,7 @@ async fn verify(args: &RunArgs, context: &Context, json: bool) -> anyhow::Result
     let found = watched.until_interrupted(async |watch| manager.verify(&cache, &run, watch).await).await;
     watched.finish();
     let found = found?;
+    recorded(tape.cutover(by()).verified(&found).await)?;
     show(json, &found, print::verification)?;
     if found.is_equal() {
         return Ok(0);

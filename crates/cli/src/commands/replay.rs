@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ReplayArgs, context: Context) -> anyhow::Result<u6
     context.config = context.config.with_default_batch_size(BATCH_SIZE);
     let mut feed = open(args.files, &args.tape, &context.config, args.json)?;
     let tape = context.open_to_write().await?;
-    let dual = cutover::dual_writer(&context, &tape)?;
+    let dual = cutover::dual_writer(&context, &tape, args.legacy.is_some()).await?;
     let result = ingest(&tape, &mut feed).await;
     if let Some(dual) = dual {
         cutover::tell(&dual.pass(true).await, context.config.legacy().folder.as_deref());

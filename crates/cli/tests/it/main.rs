@@ -4,6 +4,7 @@ mod collect;
 mod config;
 mod copy;
 mod cutover;
+mod cutover_phases;
 mod default_store;
 mod delayed;
 mod demo;

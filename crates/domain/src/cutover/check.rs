@@ -114,6 +114,8 @@ pub enum Missing {
         /// Seconds that have to lie between them.
         required: u64,
     },
+    /// The old files are still written.
+    Ended,
     /// The old files are in no archive.
     Archive,
     /// The old files were removed.
@@ -153,6 +155,7 @@ impl Missing {
                 "`onetape cutover shadow FOLDER`, without --from and --to, makes one; --reports and --over ask for less"
                     .to_owned()
             }
+            Self::Ended => "`onetape cutover advance` leads to the phase in which they are not".to_owned(),
             Self::Archive => "`onetape cutover archive ARCHIVE` makes one".to_owned(),
             Self::RemovedFiles { archive, folder } => {
                 format!("`onetape cutover restore {archive} {folder}` puts them back")
@@ -207,6 +210,7 @@ impl fmt::Display for Missing {
                 seconds(between),
                 seconds(required)
             ),
+            Self::Ended => f.write_str("the old files are still written"),
             Self::Archive => {
                 f.write_str("the old files are in no archive since they are not written any more")
             }
@@ -309,6 +313,17 @@ impl Cutover {
             }
             _ => Ok(CutoverEvent::Back { from: phase, note }),
         }
+    }
+
+    /// The folder whose files may be packed.
+    ///
+    /// # Errors
+    /// Where there is none, and where its files are still written.
+    pub fn folder_to_archive(&self) -> Result<&str, Refused> {
+        let from = self.phase();
+        let refused = |missing| Refused { from, to: Some(Phase::Archive), missing: vec![missing] };
+        let folder = self.folder().ok_or_else(|| refused(Missing::NotBegun))?;
+        if self.is_deprecated(folder) { Ok(folder) } else { Err(refused(Missing::Ended)) }
     }
 
     fn all_verified(&self, facts: &Facts) -> Result<Evidence, Vec<Missing>> {

@@ -255,9 +255,13 @@ fn comparisons_count_in_the_phase_in_which_they_were_made() {
 #[test]
 fn files_are_not_written_on_while_they_are_only_in_the_archive() {
     // One of files that are still written is worth nothing.
+    let missing = |cutover: &Cutover| cutover.folder_to_archive().expect_err("nothing to pack").missing;
+    assert_eq!(missing(&Cutover::default()), [Missing::NotBegun]);
     let mut log = Log::at(Phase::Switch);
+    assert_eq!(missing(&log.cutover), [Missing::Ended]);
     assert_eq!(log.record(CutoverEvent::Archived(made())).cutover.archive(), None);
     let mut log = Log::at(Phase::Deprecate);
+    assert_eq!(log.cutover.folder_to_archive(), Ok(FOLDER));
     assert!(log.cutover.is_deprecated(FOLDER) && !log.cutover.is_deprecated("/elsewhere"));
     assert_eq!(log.missing(&facts(), &Requirements::default()), [Missing::Archive]);
     log.record(CutoverEvent::Archived(made())).record(removed());

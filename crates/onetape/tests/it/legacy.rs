@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use onetape::cutover::{CutoverEvent, CutoverRecord, Evidence, Phase, place_of};
+use onetape::domain::cutover::OldFiles;
 use onetape::domain::message::FeedMessage;
 use onetape::domain::venue::VenueRules;
 use onetape::legacy::{DualOptions, DualWriter, LegacyConfig, LegacyReading, LegacyWriter, ShadowReport};
@@ -145,4 +147,60 @@ async fn a_file_that_is_moved_away_is_missed_and_not_begun_anew() {
     assert!(dual.pass(true).await.failing.is_empty());
     let report = compared(&tape, folder.path()).await;
     assert_eq!((report.diverging(), report.files[0].behind), (0, 0), "{report:?}");
+}
+
+/// Brings a cut-over of a folder to a phase, whatever it asks for.
+async fn bring_to(tape: &Onetape, folder: &std::path::Path, phase: Phase) {
+    let mut number = 0;
+    for to in Phase::ALL.into_iter().filter(|to| *to <= phase) {
+        number += 1;
+        let evidence = match to {
+            Phase::DualWrite => Evidence::Begun { folder: place_of(folder) },
+            _ => Evidence::Finished { runs: Vec::new() },
+        };
+        let event = CutoverEvent::Advanced { to, evidence, note: String::new() };
+        let record = CutoverRecord::try_new(number, Timestamp::EARLIEST, "me", event).expect("a record");
+        tape.store().append_cutover(&record).await.expect("recorded");
+    }
+}
+
+#[tokio::test]
+async fn old_files_are_written_until_the_cutover_leaves_their_folder() {
+    let tape = Onetape::open("memory:").await.expect("a store");
+    let folder = tempfile::tempdir().expect("a folder");
+    let dual = tape.dual_writer(folder.path(), &LegacyConfig::default()).expect("a writer");
+    let market = SimulatedMarket { seconds: 200, ..SimulatedMarket::new(instrument(), 3) };
+    let messages = market.messages();
+    let (first, rest) = messages.split_at(messages.len() / 2);
+    let pipeline = tape.ingestion();
+    let behind = async || tape.old_files(folder.path(), &Timeframe::ALL).await.expect("looked at");
+    assert_eq!(behind().await, OldFiles::default());
+    for message in first {
+        pipeline.ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
+    }
+    pipeline.flush().await.expect("stored");
+    assert!(behind().await.missing.len() >= 2, "{:?}", behind().await);
+    bring_to(&tape, folder.path(), Phase::Switch).await;
+    assert!(!dual.pass(true).await.has_ended);
+    let written = behind().await;
+    assert!(written.files >= 2 && written.missing.is_empty() && written.behind.is_none(), "{written:?}");
+    for message in rest {
+        pipeline.ingest(message, VenueRules::BINANCE_SPOT).await.expect("ingested");
+    }
+    pipeline.flush().await.expect("stored");
+    let (file, micros) = behind().await.behind.expect("a file that is behind");
+    assert!(file.ends_with("_1s.parquet") && micros > 50_000_000, "{file} {micros}");
+    let event = CutoverEvent::Advanced {
+        to: Phase::Deprecate,
+        evidence: Evidence::Archived { record: 1 },
+        note: String::new(),
+    };
+    let record = CutoverRecord::try_new(6, Timestamp::EARLIEST, "me", event).expect("a record");
+    tape.store().append_cutover(&record).await.expect("recorded");
+    let before = compared(&tape, folder.path()).await;
+    // It ends by itself, and lets go of the folder.
+    dual.run().await;
+    assert!(dual.status().has_ended);
+    assert_eq!(compared(&tape, folder.path()).await, before);
+    LegacyWriter::open(folder.path()).expect("nobody writes it");
 }

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use crate::error::{LegacyError, LegacyErrorKind, io as io_error};
 
 /// Name of the file that is locked while somebody writes the folder. No reader looks for such names.
-const LOCK: &str = ".onetape-legacy.lock";
+pub(crate) const LOCK: &str = ".onetape-legacy.lock";
 /// Ending of a file that grows. It begins with a dot and does not end in `.parquet`: no reader takes it for a file.
 const GROWING: &str = ".onetape-tmp";
 
 /// Locks a folder as long as the file lives.
-pub(super) fn lock(folder: &Path) -> Result<File, LegacyError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, LegacyError> {
     let place = folder.display();
     fs::create_dir_all(folder).map_err(|error| io_error(&place, "make", error))?;
     let path = folder.join(LOCK);
@@ -30,7 +30,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, LegacyError> {
 }
 
 /// Removes files that an interrupted process left.
-pub(super) fn clean(folder: &Path) -> Result<(), LegacyError> {
+pub(crate) fn clean(folder: &Path) -> Result<(), LegacyError> {
     let failed = |error| io_error(folder.display(), "read", error);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;

@@ -9,6 +9,7 @@ mod harmful;
 mod json;
 mod layout;
 mod lines;
+mod pack;
 mod pages;
 mod python;
 mod source;

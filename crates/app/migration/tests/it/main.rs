@@ -2,6 +2,7 @@
 
 mod cache;
 mod conflicts;
+mod cutover;
 mod holes;
 mod interrupted;
 mod lean;
