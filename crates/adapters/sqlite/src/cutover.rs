@@ -31,8 +31,10 @@ async fn append(
     new: &CutoverRecord,
     event: &str,
 ) -> Result<(), StoreError> {
-    let mut arguments = Arguments::new();
-    arguments.natural(new.number).time(new.at).text(&new.by);
+    // A greater one is not the next one either.
+    let number = i64::try_from(new.number).unwrap_or(i64::MAX);
+    let mut arguments = Arguments::new().with(number);
+    arguments.time(new.at).text(&new.by);
     arguments.text(new.event.name()).text(event);
     let arguments = arguments.done().map_err(failed(WRITE))?;
     let added = sqlx::query_with(include_str!("queries/cutover/append.sql"), arguments)
@@ -42,12 +44,11 @@ async fn append(
     if added.rows_affected() == 1 {
         return Ok(());
     }
-    let arguments = Arguments::new().with(i64::try_from(new.number).unwrap_or(i64::MAX));
-    let stored =
-        sqlx::query_with(include_str!("queries/cutover/one.sql"), arguments.done().map_err(failed(WRITE))?)
-            .fetch_optional(connection)
-            .await
-            .map_err(failed(WRITE))?;
+    let arguments = Arguments::new().with(number).done().map_err(failed(WRITE))?;
+    let stored = sqlx::query_with(include_str!("queries/cutover/one.sql"), arguments)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed(WRITE))?;
     let stored = stored.as_ref().map(record).transpose().map_err(Unread::of(WRITE))?;
     check_repeated(new, stored.as_ref())
 }
