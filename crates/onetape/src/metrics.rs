@@ -6,6 +6,8 @@ use onetape_ports::metric::{MetricInfo, MetricKind};
 pub fn metrics() -> impl Iterator<Item = &'static MetricInfo> {
     let tables = [
         onetape_ingestion::METRICS,
+        #[cfg(feature = "live")]
+        onetape_exchanges::live::METRICS,
         onetape_provider::METRICS,
         #[cfg(feature = "legacy")]
         onetape_migration::METRICS,

@@ -19,6 +19,7 @@ use super::config::{LiveConfig, Trades};
 use super::error::LiveError;
 use super::limits::Window;
 use super::metadata::{InstrumentInfo, is_of, look_up};
+use super::metrics;
 use super::net::Server;
 use super::record::Recorder;
 use super::rest::Rest;
@@ -106,7 +107,8 @@ impl LiveFeed {
         let rest = Rest::new(rest, weights, config.timing.connect);
         let infos = look_up(&rest, market, instruments, config.timing.open).await?;
         let name = format!("{EXCHANGE}-{market}");
-        let recorder = config.record.as_deref().map(|folder| Recorder::open(folder, name)).transpose()?;
+        let recorder =
+            config.record.as_deref().map(|folder| Recorder::open(folder, name.clone())).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let (queue, items) = mpsc::channel(config.queue.max(1));
         let shared = Arc::new(Shared {
@@ -128,6 +130,7 @@ impl LiveFeed {
                 Shard { shared: shared.clone(), index, path, items: queue.clone(), stop: stopped.clone() };
             shard::keep(Arc::new(shard), None);
         }
+        tokio::spawn(metrics::publish_until_gone(name, Arc::downgrade(&shared), queue.downgrade()));
         let stop = Arc::new(stop);
         let control = LiveControl { shared: shared.clone(), stop: stop.clone() };
         let parser = BinanceParser::new(market);

@@ -3,6 +3,7 @@
 mod books;
 mod connections;
 mod history;
+mod metrics;
 mod opening;
 mod recording;
 mod venue;
